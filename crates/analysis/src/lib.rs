@@ -1,0 +1,1 @@
+//! Trees, self time, sessions, conversation, cost. Pure.

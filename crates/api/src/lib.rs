@@ -1,0 +1,1 @@
+//! Requests, responses, deltas and errors shared by server and studio

@@ -1,0 +1,1 @@
+//! Rows, viewport, level of detail, text fit. Pure.

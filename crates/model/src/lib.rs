@@ -1,0 +1,1 @@
+//! Ids, time, attribute values and the records of telemetry. No I/O.

@@ -1,0 +1,1 @@
+//! The binary meshscope: receivers, query API, static files, CLI

@@ -1,0 +1,3 @@
+//! The binary `meshscope`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! trait Store and the embedded DuckDB engine

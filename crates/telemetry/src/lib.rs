@@ -1,0 +1,1 @@
+//! Decodes OTLP and agent dialects into the model

@@ -1,0 +1,3 @@
+//! Mounts the studio.
+
+fn main() {}
