@@ -1,1 +1,34 @@
-//! Requests, responses, deltas and errors shared by server and studio
+//! Requests, responses, deltas and errors shared by server and studio.
+//!
+//! JSON rules: 64-bit integers (times in ns, durations, tokens, pico-dollars) are decimal
+//! strings, counts of at most 32 bits are numbers, ids are lower-case hex, and what is not
+//! known is absent.
+
+pub mod columns;
+pub mod logs;
+pub mod metrics;
+pub mod params;
+pub mod problem;
+pub mod query;
+pub mod session;
+pub mod span;
+pub mod status;
+pub mod trace;
+pub mod usage;
+
+pub use logs::{Log, LogPage};
+pub use metrics::{MetricDetail, MetricInfo, MetricList, MetricSample, MetricSeries};
+pub use params::Params;
+pub use problem::Problem;
+pub use query::{ListQuery, LogQuery, SeriesQuery, TimeRange, UsageGroupBy, UsageQuery};
+pub use session::{Project, ProjectList, Quantiles, Session, SessionDetail, SessionPage, SessionStatus};
+pub use span::{SpanDetail, SpanMeaning};
+pub use status::{Counts, IngestProblem, Listener, Queue, Rates, ServerStatus, StoreStatus};
+pub use trace::{TraceDetail, TracePage, TraceSummary};
+pub use usage::{
+    RunLatencyBucket, UsageBucket, UsageGroup, UsageMeasures, UsageReport, UsageRow, UsageRowPage,
+    UsageTotals,
+};
+
+/// Media type of [`columns`].
+pub const COLUMNS_MEDIA_TYPE: &str = "application/vnd.meshscope.columns";
