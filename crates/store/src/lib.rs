@@ -1,1 +1,116 @@
-//! trait Store and the embedded DuckDB engine
+//! What is kept, and the questions it answers.
+//!
+//! [`Store`] is the wall between the server and an engine: no SQL stands outside this crate.
+//! `writer::Writer` groups what waits into one transaction and answers each request after
+//! the commit: an acknowledged record is durable.
+
+use meshscope_api::{
+    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail, SessionPage,
+    SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
+};
+use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A cursor that this list did not give out.
+    #[error("the cursor is not one that this list gave out")]
+    Cursor,
+    /// Another process has the files open.
+    #[error("the store at {path} is open in another process: {detail}")]
+    Locked {
+        /// The files.
+        path: String,
+        /// What the engine said.
+        detail: String,
+    },
+    /// The files were written by a newer version.
+    #[error("the store at {path} has schema version {found}; this version knows up to {known}")]
+    Newer {
+        /// The files.
+        path: String,
+        /// Version found.
+        found: u32,
+        /// Newest version known.
+        known: u32,
+    },
+    /// The engine failed.
+    #[error("the store failed to {doing}: {detail}")]
+    Engine {
+        /// What it was doing.
+        doing: &'static str,
+        /// What the engine said.
+        detail: String,
+    },
+}
+
+/// What a write changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Spans that were new.
+    pub spans: u64,
+    /// Spans that were there already and stayed as they were.
+    pub repeated_spans: u64,
+    /// Spans that were there and gained something (their end, another name, attributes).
+    pub merged_spans: u64,
+    /// Log records.
+    pub logs: u64,
+    /// Metric points.
+    pub metric_points: u64,
+}
+
+/// A store of telemetry. Calls block; the server makes them off its async threads. `now` is
+/// the present in ns since the epoch, given so that answers can be tested.
+///
+/// Projects: every record's facts name one when it comes here (the receiver sees to it), and
+/// `project: None` in a query means all of them.
+pub trait Store: Send + Sync + 'static {
+    /// Keeps the records of all batches in one transaction; when it returns they are durable.
+    /// A span that is there already (trace id, span id) counts once.
+    fn write(&self, batches: &[Batch]) -> Result<Written, StoreError>;
+
+    /// How much is kept.
+    fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// Engine, place and size.
+    fn status(&self) -> Result<StoreStatus, StoreError>;
+
+    /// Projects with their latest activity and rooms.
+    fn projects(&self) -> Result<ProjectList, StoreError>;
+
+    /// Sessions, latest start first.
+    fn sessions(&self, query: &ListQuery, now: i64) -> Result<SessionPage, StoreError>;
+
+    /// One session with its runs.
+    fn session(&self, project: Option<&str>, session_id: &str, now: i64) -> Result<Option<SessionDetail>, StoreError>;
+
+    /// Traces, latest start first.
+    fn traces(&self, query: &ListQuery, now: i64) -> Result<TracePage, StoreError>;
+
+    /// One trace with every span in full.
+    fn trace(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, StoreError>;
+
+    /// One trace as columns, in the order of (start, span id).
+    fn trace_columns(&self, trace_id: TraceId) -> Result<Option<SpanColumns>, StoreError>;
+
+    /// One span with everything it carries.
+    fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError>;
+
+    /// Log records, newest first.
+    fn logs(&self, query: &LogQuery, now: i64) -> Result<LogPage, StoreError>;
+
+    /// Metrics by name.
+    fn metrics(&self, query: &SeriesQuery, now: i64) -> Result<MetricList, StoreError>;
+
+    /// The series of one metric.
+    fn metric(&self, name: &str, query: &SeriesQuery, now: i64) -> Result<Option<MetricDetail>, StoreError>;
+
+    /// Usage in buckets, groups and totals.
+    fn usage(&self, query: &UsageQuery, now: i64) -> Result<UsageReport, StoreError>;
+
+    /// The ledger rows under a figure of [`Store::usage`], newest first.
+    fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError>;
+
+    /// Writes the log into the main file and closes; for a graceful end.
+    fn close(&self) -> Result<(), StoreError>;
+}
