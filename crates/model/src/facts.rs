@@ -180,6 +180,9 @@ pub struct Origin {
     pub room: Option<String>,
     /// The session the record names; others of its trace may inherit it.
     pub session: Option<String>,
+    /// A session to fall back to where no record of the trace names one: a resource's
+    /// `session.id` spans all that a browser or process did.
+    pub fallback_session: Option<String>,
     /// Who acted.
     pub agent: Option<String>,
 }

@@ -1,0 +1,534 @@
+//! OTLP/JSON, written as protobuf by tables of the messages' fields.
+//!
+//! Takes the specification's spelling and those seen in the wild: enums as numbers or names,
+//! ids in hex or base64, 64-bit integers as strings or numbers, field names in camel or snake
+//! case, `resource` for `resourceMetrics` (<https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>).
+
+use super::Signal;
+use super::common::REASON_FIELD;
+use crate::wire::Writer;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use serde_json::Value;
+
+/// How a field is written on the wire.
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    /// An id of so many bytes: hex, or base64 when the text has that length.
+    Id(usize),
+    Base64,
+    Bool,
+    /// `int32`, `int64`, `uint32`, `uint64`.
+    Varint,
+    Sint32,
+    Fixed64,
+    Sfixed64,
+    Fixed32,
+    Double,
+    Enum(&'static [(&'static str, u64)]),
+    PackedFixed64,
+    PackedDouble,
+    PackedVarint,
+    /// A message; each item of an array.
+    Message(&'static Schema),
+    /// A record: what is wrong within it costs only it.
+    Record(&'static Schema),
+}
+
+/// The fields of a message: JSON name, number, kind.
+struct Schema(&'static [(&'static str, u32, Kind)]);
+
+use Kind::{
+    Base64, Bool, Double, Enum, Fixed32, Fixed64, Id, Message, PackedDouble, PackedFixed64, PackedVarint,
+    Record, Sfixed64, Sint32, Text, Varint,
+};
+
+static ANY_VALUE: Schema = Schema(&[
+    ("stringValue", 1, Text),
+    ("boolValue", 2, Bool),
+    ("intValue", 3, Varint),
+    ("doubleValue", 4, Double),
+    ("arrayValue", 5, Message(&ARRAY)),
+    ("kvlistValue", 6, Message(&KVLIST)),
+    ("bytesValue", 7, Base64),
+]);
+static ARRAY: Schema = Schema(&[("values", 1, Message(&ANY_VALUE))]);
+static KVLIST: Schema = Schema(&[("values", 1, Message(&KEY_VALUE))]);
+static KEY_VALUE: Schema = Schema(&[("key", 1, Text), ("value", 2, Message(&ANY_VALUE))]);
+static RESOURCE: Schema = Schema(&[
+    ("attributes", 1, Message(&KEY_VALUE)),
+    ("droppedAttributesCount", 2, Varint),
+]);
+static SCOPE: Schema = Schema(&[
+    ("name", 1, Text),
+    ("version", 2, Text),
+    ("attributes", 3, Message(&KEY_VALUE)),
+    ("droppedAttributesCount", 4, Varint),
+]);
+
+static TRACES: Schema = Schema(&[("resourceSpans", 1, Message(&RESOURCE_SPANS))]);
+static RESOURCE_SPANS: Schema = Schema(&[
+    ("resource", 1, Message(&RESOURCE)),
+    ("scopeSpans", 2, Message(&SCOPE_SPANS)),
+    ("instrumentationLibrarySpans", 2, Message(&SCOPE_SPANS)),
+    ("schemaUrl", 3, Text),
+]);
+static SCOPE_SPANS: Schema = Schema(&[
+    ("scope", 1, Message(&SCOPE)),
+    ("instrumentationLibrary", 1, Message(&SCOPE)),
+    ("spans", 2, Record(&SPAN)),
+    ("schemaUrl", 3, Text),
+]);
+static SPAN_KINDS: [(&str, u64); 6] = [
+    ("SPAN_KIND_UNSPECIFIED", 0),
+    ("SPAN_KIND_INTERNAL", 1),
+    ("SPAN_KIND_SERVER", 2),
+    ("SPAN_KIND_CLIENT", 3),
+    ("SPAN_KIND_PRODUCER", 4),
+    ("SPAN_KIND_CONSUMER", 5),
+];
+static SPAN: Schema = Schema(&[
+    ("traceId", 1, Id(16)),
+    ("spanId", 2, Id(8)),
+    ("traceState", 3, Text),
+    ("parentSpanId", 4, Id(8)),
+    ("name", 5, Text),
+    ("kind", 6, Enum(&SPAN_KINDS)),
+    ("startTimeUnixNano", 7, Fixed64),
+    ("endTimeUnixNano", 8, Fixed64),
+    ("attributes", 9, Message(&KEY_VALUE)),
+    ("droppedAttributesCount", 10, Varint),
+    ("events", 11, Message(&EVENT)),
+    ("droppedEventsCount", 12, Varint),
+    ("links", 13, Message(&LINK)),
+    ("droppedLinksCount", 14, Varint),
+    ("status", 15, Message(&STATUS)),
+    ("flags", 16, Fixed32),
+]);
+static EVENT: Schema = Schema(&[
+    ("timeUnixNano", 1, Fixed64),
+    ("name", 2, Text),
+    ("attributes", 3, Message(&KEY_VALUE)),
+    ("droppedAttributesCount", 4, Varint),
+]);
+static LINK: Schema = Schema(&[
+    ("traceId", 1, Id(16)),
+    ("spanId", 2, Id(8)),
+    ("traceState", 3, Text),
+    ("attributes", 4, Message(&KEY_VALUE)),
+    ("droppedAttributesCount", 5, Varint),
+    ("flags", 6, Fixed32),
+]);
+static STATUS_CODES: [(&str, u64); 3] = [
+    ("STATUS_CODE_UNSET", 0),
+    ("STATUS_CODE_OK", 1),
+    ("STATUS_CODE_ERROR", 2),
+];
+static STATUS: Schema = Schema(&[("message", 2, Text), ("code", 3, Enum(&STATUS_CODES))]);
+
+static LOGS: Schema = Schema(&[("resourceLogs", 1, Message(&RESOURCE_LOGS))]);
+static RESOURCE_LOGS: Schema = Schema(&[
+    ("resource", 1, Message(&RESOURCE)),
+    ("scopeLogs", 2, Message(&SCOPE_LOGS)),
+    ("instrumentationLibraryLogs", 2, Message(&SCOPE_LOGS)),
+    ("schemaUrl", 3, Text),
+]);
+static SCOPE_LOGS: Schema = Schema(&[
+    ("scope", 1, Message(&SCOPE)),
+    ("instrumentationLibrary", 1, Message(&SCOPE)),
+    ("logRecords", 2, Record(&LOG_RECORD)),
+    ("schemaUrl", 3, Text),
+]);
+static SEVERITIES: [(&str, u64); 25] = [
+    ("SEVERITY_NUMBER_UNSPECIFIED", 0),
+    ("SEVERITY_NUMBER_TRACE", 1),
+    ("SEVERITY_NUMBER_TRACE2", 2),
+    ("SEVERITY_NUMBER_TRACE3", 3),
+    ("SEVERITY_NUMBER_TRACE4", 4),
+    ("SEVERITY_NUMBER_DEBUG", 5),
+    ("SEVERITY_NUMBER_DEBUG2", 6),
+    ("SEVERITY_NUMBER_DEBUG3", 7),
+    ("SEVERITY_NUMBER_DEBUG4", 8),
+    ("SEVERITY_NUMBER_INFO", 9),
+    ("SEVERITY_NUMBER_INFO2", 10),
+    ("SEVERITY_NUMBER_INFO3", 11),
+    ("SEVERITY_NUMBER_INFO4", 12),
+    ("SEVERITY_NUMBER_WARN", 13),
+    ("SEVERITY_NUMBER_WARN2", 14),
+    ("SEVERITY_NUMBER_WARN3", 15),
+    ("SEVERITY_NUMBER_WARN4", 16),
+    ("SEVERITY_NUMBER_ERROR", 17),
+    ("SEVERITY_NUMBER_ERROR2", 18),
+    ("SEVERITY_NUMBER_ERROR3", 19),
+    ("SEVERITY_NUMBER_ERROR4", 20),
+    ("SEVERITY_NUMBER_FATAL", 21),
+    ("SEVERITY_NUMBER_FATAL2", 22),
+    ("SEVERITY_NUMBER_FATAL3", 23),
+    ("SEVERITY_NUMBER_FATAL4", 24),
+];
+static LOG_RECORD: Schema = Schema(&[
+    ("timeUnixNano", 1, Fixed64),
+    ("observedTimeUnixNano", 11, Fixed64),
+    ("severityNumber", 2, Enum(&SEVERITIES)),
+    ("severityText", 3, Text),
+    ("body", 5, Message(&ANY_VALUE)),
+    ("attributes", 6, Message(&KEY_VALUE)),
+    ("droppedAttributesCount", 7, Varint),
+    ("flags", 8, Fixed32),
+    ("traceId", 9, Id(16)),
+    ("spanId", 10, Id(8)),
+    ("eventName", 12, Text),
+]);
+
+static METRICS: Schema = Schema(&[
+    ("resourceMetrics", 1, Message(&RESOURCE_METRICS)),
+    ("resource", 1, Message(&RESOURCE_METRICS)),
+]);
+static RESOURCE_METRICS: Schema = Schema(&[
+    ("resource", 1, Message(&RESOURCE)),
+    ("scopeMetrics", 2, Message(&SCOPE_METRICS)),
+    ("instrumentationLibraryMetrics", 2, Message(&SCOPE_METRICS)),
+    ("schemaUrl", 3, Text),
+]);
+static SCOPE_METRICS: Schema = Schema(&[
+    ("scope", 1, Message(&SCOPE)),
+    ("instrumentationLibrary", 1, Message(&SCOPE)),
+    ("metrics", 2, Message(&METRIC)),
+    ("schemaUrl", 3, Text),
+]);
+static METRIC: Schema = Schema(&[
+    ("name", 1, Text),
+    ("description", 2, Text),
+    ("unit", 3, Text),
+    ("gauge", 5, Message(&NUMBERS)),
+    ("sum", 7, Message(&NUMBERS)),
+    ("histogram", 9, Message(&HISTOGRAMS)),
+    ("exponentialHistogram", 10, Message(&EXPONENTIAL_HISTOGRAMS)),
+    ("summary", 11, Message(&SUMMARIES)),
+    ("metadata", 12, Message(&KEY_VALUE)),
+]);
+static TEMPORALITIES: [(&str, u64); 3] = [
+    ("AGGREGATION_TEMPORALITY_UNSPECIFIED", 0),
+    ("AGGREGATION_TEMPORALITY_DELTA", 1),
+    ("AGGREGATION_TEMPORALITY_CUMULATIVE", 2),
+];
+static NUMBERS: Schema = Schema(&[
+    ("dataPoints", 1, Record(&NUMBER_POINT)),
+    ("aggregationTemporality", 2, Enum(&TEMPORALITIES)),
+    ("isMonotonic", 3, Bool),
+]);
+static HISTOGRAMS: Schema = Schema(&[
+    ("dataPoints", 1, Record(&HISTOGRAM_POINT)),
+    ("aggregationTemporality", 2, Enum(&TEMPORALITIES)),
+]);
+static EXPONENTIAL_HISTOGRAMS: Schema = Schema(&[
+    ("dataPoints", 1, Record(&EXPONENTIAL_POINT)),
+    ("aggregationTemporality", 2, Enum(&TEMPORALITIES)),
+]);
+static SUMMARIES: Schema = Schema(&[("dataPoints", 1, Record(&SUMMARY_POINT))]);
+static NUMBER_POINT: Schema = Schema(&[
+    ("attributes", 7, Message(&KEY_VALUE)),
+    ("startTimeUnixNano", 2, Fixed64),
+    ("timeUnixNano", 3, Fixed64),
+    ("asDouble", 4, Double),
+    ("asInt", 6, Sfixed64),
+    ("exemplars", 5, Message(&EXEMPLAR)),
+    ("flags", 8, Varint),
+]);
+static HISTOGRAM_POINT: Schema = Schema(&[
+    ("attributes", 9, Message(&KEY_VALUE)),
+    ("startTimeUnixNano", 2, Fixed64),
+    ("timeUnixNano", 3, Fixed64),
+    ("count", 4, Fixed64),
+    ("sum", 5, Double),
+    ("bucketCounts", 6, PackedFixed64),
+    ("explicitBounds", 7, PackedDouble),
+    ("exemplars", 8, Message(&EXEMPLAR)),
+    ("flags", 10, Varint),
+    ("min", 11, Double),
+    ("max", 12, Double),
+]);
+static EXPONENTIAL_POINT: Schema = Schema(&[
+    ("attributes", 1, Message(&KEY_VALUE)),
+    ("startTimeUnixNano", 2, Fixed64),
+    ("timeUnixNano", 3, Fixed64),
+    ("count", 4, Fixed64),
+    ("sum", 5, Double),
+    ("scale", 6, Sint32),
+    ("zeroCount", 7, Fixed64),
+    ("positive", 8, Message(&BUCKETS)),
+    ("negative", 9, Message(&BUCKETS)),
+    ("flags", 10, Varint),
+    ("exemplars", 11, Message(&EXEMPLAR)),
+    ("min", 12, Double),
+    ("max", 13, Double),
+    ("zeroThreshold", 14, Double),
+]);
+static BUCKETS: Schema = Schema(&[("offset", 1, Sint32), ("bucketCounts", 2, PackedVarint)]);
+static SUMMARY_POINT: Schema = Schema(&[
+    ("attributes", 7, Message(&KEY_VALUE)),
+    ("startTimeUnixNano", 2, Fixed64),
+    ("timeUnixNano", 3, Fixed64),
+    ("count", 4, Fixed64),
+    ("sum", 5, Double),
+    ("quantileValues", 6, Message(&QUANTILE)),
+    ("flags", 8, Varint),
+]);
+static QUANTILE: Schema = Schema(&[("quantile", 1, Double), ("value", 2, Double)]);
+static EXEMPLAR: Schema = Schema(&[
+    ("filteredAttributes", 7, Message(&KEY_VALUE)),
+    ("timeUnixNano", 2, Fixed64),
+    ("asDouble", 3, Double),
+    ("asInt", 6, Sfixed64),
+    ("spanId", 4, Id(8)),
+    ("traceId", 5, Id(16)),
+]);
+
+/// Which signal a JSON body carries, by its top-level key.
+#[must_use]
+pub fn sniff(body: &[u8]) -> Option<Signal> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let keys = value.as_object()?;
+    [
+        ("Spans", Signal::Traces),
+        ("Logs", Signal::Logs),
+        ("Metrics", Signal::Metrics),
+    ]
+    .into_iter()
+    .find_map(|(name, signal)| {
+        let snake = format!("resource_{}", name.to_lowercase());
+        (keys.contains_key(&format!("resource{name}")) || keys.contains_key(&snake)).then_some(signal)
+    })
+}
+
+/// Writes an export request as protobuf; `Err` says why it is not one.
+pub(super) fn to_protobuf(signal: Signal, body: &[u8]) -> Result<Vec<u8>, String> {
+    // Bytes that are not UTF-8 stand in strings, if anywhere: repair them and keep the rest.
+    let text = String::from_utf8_lossy(body);
+    let value: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let (schema, key) = match signal {
+        Signal::Traces => (&TRACES, "resourceSpans"),
+        Signal::Logs => (&LOGS, "resourceLogs"),
+        Signal::Metrics => (&METRICS, "resourceMetrics"),
+    };
+    let Value::Object(keys) = &value else {
+        return Err(format!("expected an object with the key {key}"));
+    };
+    if !keys.is_empty() && !keys.keys().any(|name| schema.find(name).is_some()) {
+        let found: Vec<_> = keys.keys().take(5).cloned().collect();
+        return Err(format!("expected the key {key}, found {}", found.join(", ")));
+    }
+    let mut out = Writer::default();
+    message(schema, &value, &mut out, "")?;
+    Ok(out.0)
+}
+
+impl Schema {
+    /// The field with this JSON name, in camel or snake case.
+    fn find(&self, name: &str) -> Option<(u32, Kind)> {
+        let same = |known: &str| {
+            known == name
+                || (name.contains('_')
+                    && known
+                        .bytes()
+                        .filter(|b| *b != b'_')
+                        .map(|b| b.to_ascii_lowercase())
+                        .eq(name.bytes().filter(|b| *b != b'_')))
+        };
+        self.0
+            .iter()
+            .find(|(known, ..)| same(known))
+            .map(|(_, number, kind)| (*number, *kind))
+    }
+}
+
+/// Writes the fields of a message. `path` names it in errors.
+fn message(schema: &Schema, value: &Value, out: &mut Writer, path: &str) -> Result<(), String> {
+    let Value::Object(fields) = value else {
+        return Err(format!("{path} must be an object, got {}", kind_of(value)));
+    };
+    for (name, value) in fields {
+        let Some((number, kind)) = schema.find(name) else {
+            continue;
+        };
+        let path = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        match (kind, value) {
+            (_, Value::Null) => {}
+            (PackedFixed64 | PackedDouble | PackedVarint, _) => packed(number, kind, value, out, &path)?,
+            (_, Value::Array(items)) => {
+                items
+                    .iter()
+                    .try_for_each(|item| field(number, kind, item, out, &path))?;
+            }
+            _ => field(number, kind, value, out, &path)?,
+        }
+    }
+    Ok(())
+}
+
+fn field(number: u32, kind: Kind, value: &Value, out: &mut Writer, path: &str) -> Result<(), String> {
+    match kind {
+        Text => match value {
+            Value::String(text) => out.bytes(number, text.as_bytes()),
+            _ => return Err(expected(path, "a string", value)),
+        },
+        Id(length) => out.bytes(
+            number,
+            &id(value, length)
+                .ok_or_else(|| expected(path, &format!("{} hexadecimal digits", length * 2), value))?,
+        ),
+        Base64 => out.bytes(
+            number,
+            &value
+                .as_str()
+                .and_then(base64)
+                .ok_or_else(|| expected(path, "base64", value))?,
+        ),
+        Bool => match value {
+            Value::Bool(b) => out.varint(number, u64::from(*b)),
+            _ => return Err(expected(path, "true or false", value)),
+        },
+        Varint => out.varint(
+            number,
+            integer(value).ok_or_else(|| expected(path, "an integer", value))?,
+        ),
+        Fixed64 | Sfixed64 => {
+            out.fixed64(
+                number,
+                integer(value).ok_or_else(|| expected(path, "an integer", value))?,
+            );
+        }
+        Fixed32 => out.fixed32(
+            number,
+            integer(value).ok_or_else(|| expected(path, "an integer", value))? as u32,
+        ),
+        Sint32 => {
+            let n = integer(value).ok_or_else(|| expected(path, "an integer", value))? as i32;
+            out.varint(number, u64::from(((n << 1) ^ (n >> 31)) as u32));
+        }
+        Double => {
+            out.fixed64(
+                number,
+                double(value)
+                    .ok_or_else(|| expected(path, "a number", value))?
+                    .to_bits(),
+            );
+        }
+        Enum(names) => {
+            let known = value
+                .as_str()
+                .and_then(|text| names.iter().find(|(name, _)| *name == text));
+            let n = known.map(|(_, n)| *n).or_else(|| integer(value));
+            out.varint(
+                number,
+                n.ok_or_else(|| expected(path, "an enum's number or name", value))?,
+            );
+        }
+        Message(schema) => {
+            let mut nested = Writer::default();
+            message(schema, value, &mut nested, path)?;
+            out.bytes(number, &nested.0);
+        }
+        Record(schema) => {
+            let mut nested = Writer::default();
+            if let Err(reason) = message(schema, value, &mut nested, "") {
+                nested = Writer::default();
+                nested.bytes(REASON_FIELD, reason.as_bytes());
+            }
+            out.bytes(number, &nested.0);
+        }
+        PackedFixed64 | PackedDouble | PackedVarint => packed(number, kind, value, out, path)?,
+    }
+    Ok(())
+}
+
+fn packed(number: u32, kind: Kind, value: &Value, out: &mut Writer, path: &str) -> Result<(), String> {
+    let Value::Array(items) = value else {
+        return Err(expected(path, "an array", value));
+    };
+    let mut values = Writer::default();
+    for item in items {
+        let wrong = || expected(path, "an array of numbers", item);
+        match kind {
+            PackedDouble => values
+                .0
+                .extend_from_slice(&double(item).ok_or_else(wrong)?.to_le_bytes()),
+            PackedFixed64 => values
+                .0
+                .extend_from_slice(&integer(item).ok_or_else(wrong)?.to_le_bytes()),
+            _ => values.raw_varint(integer(item).ok_or_else(wrong)?),
+        }
+    }
+    out.bytes(number, &values.0);
+    Ok(())
+}
+
+/// A 64-bit integer of either sign as its 64 bits, from a number or a decimal string.
+fn integer(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(n) => n.as_u64().or_else(|| n.as_i64().map(|n| n as u64)).or_else(|| {
+            let x = n.as_f64()?;
+            (x.fract() == 0.0 && x.abs() < 9.0e15).then_some(x as i64 as u64)
+        }),
+        Value::String(text) => text
+            .parse::<u64>()
+            .ok()
+            .or_else(|| text.parse::<i64>().ok().map(|n| n as u64)),
+        _ => None,
+    }
+}
+
+/// A double, from a number or one of protobuf's names for what is not finite.
+fn double(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(n) => n.as_f64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// An id's bytes. Text of any other length than hex or base64 of `length` bytes is no id, but an
+/// empty text is an absent one.
+fn id(value: &Value, length: usize) -> Option<Vec<u8>> {
+    let text = value.as_str()?;
+    let hex = text.len() == length * 2
+        || (text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()));
+    if text.len() == length.div_ceil(3) * 4 && text.len() != length * 2 {
+        return base64(text);
+    }
+    if !hex {
+        return None;
+    }
+    text.as_bytes()
+        .chunks_exact(2)
+        .map(|pair| {
+            let digits = std::str::from_utf8(pair).ok()?;
+            u8::from_str_radix(digits, 16).ok()
+        })
+        .collect()
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    [STANDARD, URL_SAFE, STANDARD_NO_PAD, URL_SAFE_NO_PAD]
+        .iter()
+        .find_map(|engine| engine.decode(text).ok())
+}
+
+fn expected(path: &str, what: &str, value: &Value) -> String {
+    format!("{path} must be {what}, got {}", kind_of(value))
+}
+
+fn kind_of(value: &Value) -> String {
+    let text = value.to_string();
+    let shown: String = text.chars().take(40).collect();
+    match value {
+        Value::Object(_) => "an object".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        _ => shown,
+    }
+}

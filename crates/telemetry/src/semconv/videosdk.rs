@@ -1,0 +1,74 @@
+//! VideoSDK agents: one trace a call. Every attribute is a string, a missing one is `None`,
+//! and status is OK on almost everything that failed.
+
+use super::read;
+use meshscope_model::{Attributes, Operation, Span, SpanFacts, Tokens, Usage};
+
+pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
+    let a = &span.attributes;
+    let text = |name: &str| a.text(name).filter(|text| *text != "None").map(str::to_owned);
+    facts.origin.session = text("sessionId").or_else(|| facts.origin.session.take());
+    facts.origin.room = text("roomId").or_else(|| facts.origin.room.take());
+    facts.origin.agent = text("agent_name").or_else(|| facts.origin.agent.take());
+    facts.model = text("model_name");
+    facts.provider = text("provider_class").map(|class| provider(&class));
+    let name = span.name.as_str();
+    if name.starts_with("Agent Session: ") {
+        facts.title = text("agent_name").map(|agent| format!("call with {agent}"));
+    } else if name.starts_with("Turn #") {
+        facts.operation = Operation::Turn;
+    } else if name.ends_with(": LLM Processing") || name.ends_with(": Realtime Processing") {
+        facts.operation = Operation::Chat;
+        facts.usage = read::usage(tokens(a), None, None);
+    } else if name.ends_with(": Text to Speech Processing") {
+        facts.operation = Operation::TextToSpeech;
+        let characters = read::count_in_string(a, "characters");
+        facts.usage = characters.map(|n| Usage {
+            characters: Some(n),
+            ..Usage::default()
+        });
+    } else if name.ends_with(": Speech to Text Processing") {
+        facts.operation = Operation::SpeechToText;
+    } else if name.ends_with(": End-Of-Utterance Detection") {
+        facts.operation = Operation::EndOfUtterance;
+    } else if name == "Knowledge Base: Retrieval" {
+        facts.operation = Operation::Retrieval;
+    } else if let Some(tool) = name.strip_prefix("Invoked Tool: ") {
+        facts.operation = Operation::ExecuteTool;
+        facts.tool = Some(tool.to_owned());
+    } else if name == "Time to First Token" {
+        facts.time_to_first_token = read::milliseconds(a, "llm_ttft");
+    } else if name == "LLM Error" {
+        facts.error = Some(text("message").unwrap_or_default());
+    } else if name.ends_with(" Error span") {
+        facts.error = Some(text("error message").unwrap_or_else(|| span.status.message.clone()));
+    }
+    if let Some(event) = span.events.iter().find(|event| event.name == "error") {
+        facts.error = Some(read::text(&event.attributes, &["message"]).unwrap_or_default());
+    }
+    if span.duration() == 0 {
+        facts.reported_duration = read::milliseconds(a, "duration_ms");
+    }
+}
+
+fn tokens(a: &Attributes) -> Tokens {
+    let count = |name: &str| read::count_in_string(a, name);
+    Tokens {
+        input: count("input_tokens"),
+        cached_input: count("cached_input_tokens"),
+        output: count("output_tokens"),
+        reasoning: count("thoughts"),
+        total: count("total_tokens"),
+        ..Tokens::default()
+    }
+}
+
+/// `OpenAILLM` is `openai`, `DeepgramSTT` is `deepgram`.
+fn provider(class: &str) -> String {
+    let kinds = ["LLM", "STT", "TTS", "Realtime", "VAD"];
+    let name = kinds
+        .iter()
+        .find_map(|kind| class.strip_suffix(kind))
+        .unwrap_or(class);
+    name.to_lowercase()
+}
