@@ -31,10 +31,15 @@ pub(super) fn one(value: &Value) -> Part {
         return one(inner);
     }
     let kind = str(map, &["type"]).unwrap_or_default();
-    known(kind, map).unwrap_or_else(|| Part::Other {
+    known(kind, map).unwrap_or_else(|| unknown(kind, value))
+}
+
+/// What is not known, as JSON.
+pub(super) fn unknown(kind: &str, value: &Value) -> Part {
+    Part::Other {
         kind: kind.to_owned(),
         content: value.to_string(),
-    })
+    }
 }
 
 fn known(kind: &str, map: &Map<String, Value>) -> Option<Part> {

@@ -4,6 +4,7 @@
 use super::{parts, python};
 use meshscope_model::{AttributeValue, Direction, Message, Part};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// The messages in an attribute: JSON or a Python literal in a string, a structured value, or
 /// a plain text, which becomes one message of `role`.
@@ -100,7 +101,15 @@ fn is_message(value: &Value) -> bool {
         "kwargs",
         "contents",
     ];
-    let kinds = ["message", "function_call", "function_call_output", "human", "ai"];
+    let kinds = [
+        "message",
+        "function_call",
+        "function_call_output",
+        "human",
+        "ai",
+        "system",
+        "tool",
+    ];
     value.as_object().is_some_and(|map| {
         let kind = parts::str(map, &["type"]);
         match kind {
@@ -112,11 +121,15 @@ fn is_message(value: &Value) -> bool {
     })
 }
 
-/// The message of each item.
+/// The message of each item; an item that is none stays as JSON.
 pub(super) fn each(items: &[Value], role: &str, direction: Direction) -> Vec<Message> {
     items
         .iter()
-        .filter_map(|item| message(item, role, direction))
+        .filter(|item| !item.is_null())
+        .map(|item| {
+            message(item, role, direction)
+                .unwrap_or_else(|| Message::new(role, direction, parts::unknown("", item)))
+        })
         .collect()
 }
 
@@ -152,17 +165,16 @@ pub(super) fn message(value: &Value, role: &str, direction: Direction) -> Option
 }
 
 /// The message inside a choice, a candidate, OpenInference's list or LangChain's envelope.
-fn wrapped(map: &Map<String, Value>) -> Option<Value> {
+fn wrapped(map: &Map<String, Value>) -> Option<Cow<'_, Value>> {
     let inner = map.get("message").or_else(|| map.get("kwargs"));
     // Gemini's candidate: its content is the message.
     let inner = inner.or_else(|| {
         map.get("content")
             .filter(|content| content.get("parts").is_some())
     });
-    match inner? {
-        Value::String(text) => Some(literal(text).unwrap_or_else(|| Value::String(text.clone()))),
-        other => Some(other.clone()),
-    }
+    let inner = inner?;
+    let spelled = inner.as_str().and_then(literal);
+    Some(spelled.map_or(Cow::Borrowed(inner), Cow::Owned))
 }
 
 fn speaker(map: &Map<String, Value>) -> Option<String> {
@@ -221,12 +233,9 @@ fn answers(body: &Value) -> bool {
 
 /// Calls beside the content, as OpenAI's chat has them, as a list or as JSON in a string.
 fn calls(map: &Map<String, Value>) -> Vec<Part> {
-    let list = match map.get("tool_calls").or_else(|| map.get("toolCalls")) {
-        Some(Value::String(text)) => literal(text),
-        Some(other) => Some(other.clone()),
-        None => None,
-    };
-    let mut found: Vec<Part> = list.as_ref().map(parts::all).unwrap_or_default();
+    let list = map.get("tool_calls").or_else(|| map.get("toolCalls"));
+    let spelled = list.and_then(Value::as_str).and_then(literal);
+    let mut found = spelled.as_ref().or(list).map(parts::all).unwrap_or_default();
     if let Some(Value::Object(only)) = map.get("function_call") {
         found.extend(parts::call(only));
     }

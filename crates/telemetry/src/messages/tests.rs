@@ -308,6 +308,14 @@ fn the_model_apis_own_requests_and_answers() {
 }
 
 #[test]
+fn an_item_that_is_no_message_stays_as_json() {
+    assert_eq!(
+        input(r#"[{"role":"user","content":"hi"},null,{"x":1},{"type":"system","content":"s"},7]"#),
+        ["user< hi", "user< other  {\"x\":1}", "system< s", "user< 7"]
+    );
+}
+
+#[test]
 fn what_is_no_conversation_stays_text() {
     for text in [
         "hello",
