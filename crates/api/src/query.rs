@@ -25,17 +25,17 @@ impl TimeRange {
         to: None,
     };
 
-    /// The concrete bounds at the moment `now`. `from=0` reaches back to before the epoch,
-    /// so that records of the wildest clocks are in "all".
+    /// The first and the last moment that are in, at the moment `now`. `from=0` reaches back to
+    /// before the epoch, so that records of the wildest clocks are in "all".
     #[must_use]
     pub fn bounds(&self, now: i64) -> (i64, i64) {
-        let to = self.to.unwrap_or(i64::MAX);
+        let last = self.to.map_or(i64::MAX, |to| to.saturating_sub(1));
         let from = match self.from {
             Some(0) => i64::MIN,
             Some(from) => from,
             None => self.to.unwrap_or(now).saturating_sub(meshscope_model::time::DAY),
         };
-        (from, to)
+        (from, last)
     }
 
     fn read(params: &Params) -> Result<Self, Problem> {

@@ -31,12 +31,12 @@ pub struct ProjectList {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SessionStatus {
-    /// Something of it arrived within the last two minutes, or a span of it is in progress.
+    /// A record of it is younger than two minutes, or a span of it is in progress.
     Active,
     /// Quiet, without a failure of a run.
     #[default]
     Ended,
-    /// Quiet, and its last run failed or was blocked.
+    /// Quiet, and its last run failed or was blocked (a call: its last model call failed).
     Failed,
 }
 

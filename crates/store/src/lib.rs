@@ -4,9 +4,14 @@
 //! `writer::Writer` groups what waits into one transaction and answers each request after
 //! the commit: an acknowledged record is durable.
 
+mod duckdb;
+pub mod writer;
+
+pub use crate::duckdb::{DuckDb, Options};
+
 use meshscope_api::{
-    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail, SessionPage,
-    SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
+    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
+    SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
 
@@ -82,7 +87,12 @@ pub trait Store: Send + Sync + 'static {
     fn sessions(&self, query: &ListQuery, now: i64) -> Result<SessionPage, StoreError>;
 
     /// One session with its runs.
-    fn session(&self, project: Option<&str>, session_id: &str, now: i64) -> Result<Option<SessionDetail>, StoreError>;
+    fn session(
+        &self,
+        project: Option<&str>,
+        session_id: &str,
+        now: i64,
+    ) -> Result<Option<SessionDetail>, StoreError>;
 
     /// Traces, latest start first.
     fn traces(&self, query: &ListQuery, now: i64) -> Result<TracePage, StoreError>;

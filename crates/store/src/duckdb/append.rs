@@ -1,0 +1,126 @@
+//! Rows on their way into the engine: columns are built and appended as Arrow record batches.
+
+use super::engine_error;
+use super::value;
+use crate::StoreError;
+use duckdb::Connection;
+use duckdb::arrow::array::{
+    ArrayRef, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array, ListArray, StringBuilder,
+    StructArray, UInt8Array, UInt32Array, UInt64Array,
+};
+use duckdb::arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
+use duckdb::arrow::datatypes::{DataType, Field, Fields, Schema};
+use duckdb::arrow::record_batch::RecordBatch;
+use meshscope_model::{Attributes, TraceId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Columns of a table in the order of its definition.
+#[derive(Default)]
+pub(super) struct Columns {
+    fields: Vec<Field>,
+    arrays: Vec<ArrayRef>,
+}
+
+impl Columns {
+    fn push(&mut self, data_type: DataType, array: ArrayRef) {
+        let name = format!("c{}", self.fields.len());
+        self.fields.push(Field::new(name, data_type, true));
+        self.arrays.push(array);
+    }
+
+    pub(super) fn i64(&mut self, values: impl Iterator<Item = Option<i64>>) {
+        self.push(DataType::Int64, Arc::new(Int64Array::from_iter(values)));
+    }
+
+    pub(super) fn u64(&mut self, values: impl Iterator<Item = Option<u64>>) {
+        self.push(DataType::UInt64, Arc::new(UInt64Array::from_iter(values)));
+    }
+
+    pub(super) fn u32(&mut self, values: impl Iterator<Item = u32>) {
+        self.push(DataType::UInt32, Arc::new(UInt32Array::from_iter_values(values)));
+    }
+
+    pub(super) fn u8(&mut self, values: impl Iterator<Item = u8>) {
+        self.push(DataType::UInt8, Arc::new(UInt8Array::from_iter_values(values)));
+    }
+
+    pub(super) fn f64(&mut self, values: impl Iterator<Item = Option<f64>>) {
+        self.push(DataType::Float64, Arc::new(Float64Array::from_iter(values)));
+    }
+
+    pub(super) fn bool(&mut self, values: impl Iterator<Item = bool>) {
+        let values: Vec<bool> = values.collect();
+        self.push(DataType::Boolean, Arc::new(BooleanArray::from(values)));
+    }
+
+    pub(super) fn text<'a>(&mut self, values: impl Iterator<Item = Option<&'a str>>) {
+        let mut builder = StringBuilder::new();
+        values.for_each(|text| builder.append_option(text));
+        self.push(DataType::Utf8, Arc::new(builder.finish()));
+    }
+
+    pub(super) fn owned_text(&mut self, values: impl Iterator<Item = Option<String>>) {
+        let mut builder = StringBuilder::new();
+        values.for_each(|text| builder.append_option(text));
+        self.push(DataType::Utf8, Arc::new(builder.finish()));
+    }
+
+    /// Trace ids as the engine's UUID.
+    pub(super) fn trace_ids(&mut self, values: impl Iterator<Item = Option<TraceId>>) {
+        let (mut bytes, mut valid) = (Vec::new(), Vec::new());
+        for id in values {
+            valid.push(id.is_some());
+            bytes.extend_from_slice(&id.unwrap_or_default().0);
+        }
+        let array = FixedSizeBinaryArray::new(16, Buffer::from_vec(bytes), Some(NullBuffer::from(valid)));
+        self.push(DataType::FixedSizeBinary(16), Arc::new(array));
+        if let Some(field) = self.fields.pop() {
+            let metadata = HashMap::from([("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned())]);
+            self.fields.push(field.with_metadata(metadata));
+        }
+    }
+
+    pub(super) fn attributes<'a>(&mut self, values: impl Iterator<Item = &'a Attributes>) {
+        let (mut keys, mut texts) = (StringBuilder::new(), StringBuilder::new());
+        let mut offsets = vec![0_i32];
+        let mut end = 0_i32;
+        for attributes in values {
+            for kv in attributes.iter() {
+                keys.append_value(&kv.key);
+                texts.append_value(value::write(&kv.value));
+            }
+            end = end.saturating_add(i32::try_from(attributes.len()).unwrap_or(i32::MAX));
+            offsets.push(end);
+        }
+        let fields = Fields::from(vec![
+            Field::new("k", DataType::Utf8, true),
+            Field::new("v", DataType::Utf8, true),
+        ]);
+        let entries: Vec<ArrayRef> = vec![Arc::new(keys.finish()), Arc::new(texts.finish())];
+        let item = Arc::new(Field::new("item", DataType::Struct(fields.clone()), true));
+        let entries = StructArray::new(fields, entries, None);
+        let list = ListArray::new(
+            Arc::clone(&item),
+            OffsetBuffer::new(offsets.into()),
+            Arc::new(entries),
+            None,
+        );
+        self.push(DataType::List(item), Arc::new(list));
+    }
+
+    /// Appends the rows to `table`, within the connection's transaction.
+    pub(super) fn append(self, connection: &Connection, table: &'static str) -> Result<(), StoreError> {
+        let schema = Arc::new(Schema::new(self.fields));
+        let failed = |detail: String| StoreError::Engine {
+            doing: "append rows",
+            detail: format!("{table}: {detail}"),
+        };
+        let batch = RecordBatch::try_new(schema, self.arrays).map_err(|error| failed(error.to_string()))?;
+        let mut appender = connection.appender(table).map_err(engine_error("append rows"))?;
+        appender
+            .append_record_batch(batch)
+            .map_err(|error| failed(error.to_string()))?;
+        appender.flush().map_err(|error| failed(error.to_string()))
+    }
+}

@@ -1,0 +1,172 @@
+//! What is there already: fingerprints of the records and emitters that are kept.
+//!
+//! A fingerprint is 64 bits; among ten million records the chance that any two meet is about
+//! one in 400,000. For spans a meeting only means a look into the engine.
+
+use super::engine_error;
+use crate::StoreError;
+use duckdb::Connection;
+use hashbrown::HashSet;
+use meshscope_model::{LogEntry, MetricPoint, PointEntry, Resource, Scope, SpanId, TraceId};
+use std::hash::{BuildHasher, Hasher};
+
+/// A hash that is the same in every process, for what is written to the file.
+fn hash(parts: &[&[u8]]) -> u64 {
+    // FNV-1a over the parts and their lengths, finished by a mixer: fast enough for short keys
+    // and stable across versions, which std's hasher is not.
+    let mut state = 0xcbf2_9ce4_8422_2325_u64;
+    for part in parts {
+        for byte in part.len().to_le_bytes().iter().chain(part.iter()) {
+            state = (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    let mixed = (state ^ (state >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 29)
+}
+
+/// Fingerprint of a span's identity.
+pub(super) fn span(trace_id: TraceId, span_id: SpanId) -> u64 {
+    hash(&[&trace_id.0, &span_id.0])
+}
+
+/// Fingerprint of a log record: everything it says. The same record sent twice has the same
+/// times to the ns; two that an application wrote have not.
+pub(super) fn log(entry: &LogEntry, resource: u64) -> u64 {
+    let record = &entry.record;
+    let json = serde_json::to_vec(&(&record.body, &record.attributes)).unwrap_or_default();
+    hash(&[
+        &record.time.to_le_bytes(),
+        &record.observed_time.to_le_bytes(),
+        &resource.to_le_bytes(),
+        record.scope.name.as_bytes(),
+        record.event_name.as_bytes(),
+        record.severity_text.as_bytes(),
+        &record.span_id.unwrap_or_default().0,
+        &json,
+    ])
+}
+
+/// Fingerprint of a series: what tells its points from those of others.
+pub(super) fn series(point: &MetricPoint, resource: u64) -> u64 {
+    let attributes = serde_json::to_vec(&point.attributes).unwrap_or_default();
+    hash(&[
+        &resource.to_le_bytes(),
+        point.scope.name.as_bytes(),
+        point.metric.name.as_bytes(),
+        point.metric.unit.as_bytes(),
+        &[point.metric.kind as u8],
+        &attributes,
+    ])
+}
+
+/// Fingerprint of a point: its series and times. A series has one point at a time.
+pub(super) fn point(entry: &PointEntry, series: u64) -> u64 {
+    hash(&[
+        &series.to_le_bytes(),
+        &entry.point.start_time.to_le_bytes(),
+        &entry.point.time.to_le_bytes(),
+    ])
+}
+
+/// Name of a resource by its content, with the content.
+pub(super) fn resource(resource: &Resource) -> (u64, String) {
+    let content = serde_json::to_string(resource).unwrap_or_default();
+    (hash(&[b"resource", content.as_bytes()]), content)
+}
+
+/// Name of a scope by its content, with the content.
+pub(super) fn scope(scope: &Scope) -> (u64, String) {
+    let content = serde_json::to_string(scope).unwrap_or_default();
+    (hash(&[b"scope", content.as_bytes()]), content)
+}
+
+/// Name of a pair of trace and session.
+pub(super) fn trace_session(trace_id: TraceId, session: &str, fallback: bool) -> u64 {
+    hash(&[&trace_id.0, session.as_bytes(), &[u8::from(fallback)]])
+}
+
+/// Fingerprints are hashes already.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |state, byte| state.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0 = n;
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct BuildIdentity;
+
+impl BuildHasher for BuildIdentity {
+    type Hasher = Identity;
+
+    fn build_hasher(&self) -> Identity {
+        Identity::default()
+    }
+}
+
+pub(super) type Fingerprints = HashSet<u64, BuildIdentity>;
+
+/// The fingerprints of what is kept.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) spans: Fingerprints,
+    pub(super) logs: Fingerprints,
+    pub(super) points: Fingerprints,
+    pub(super) emitters: Fingerprints,
+    pub(super) trace_sessions: Fingerprints,
+}
+
+impl Known {
+    /// Reads them from the engine.
+    pub(super) fn load(connection: &Connection) -> Result<Self, StoreError> {
+        let mut known = Self::default();
+        let doing = "read what is kept already";
+        let each = |sql: &str, take: &mut dyn FnMut(&duckdb::Row<'_>) -> duckdb::Result<()>| {
+            let mut statement = connection.prepare(sql).map_err(engine_error(doing))?;
+            let mut rows = statement.query([]).map_err(engine_error(doing))?;
+            while let Some(row) = rows.next().map_err(engine_error(doing))? {
+                take(row).map_err(engine_error(doing))?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        each("SELECT trace_id::VARCHAR, span_id FROM spans", &mut |row| {
+            known.spans.insert(span(
+                super::read::trace_id_of(&row.get::<_, String>(0)?),
+                SpanId::from_u64(row.get(1)?),
+            ));
+            Ok(())
+        })?;
+        each("SELECT fingerprint FROM logs", &mut |row| {
+            row.get(0).map(|n: u64| _ = known.logs.insert(n))
+        })?;
+        each("SELECT fingerprint FROM metric_points", &mut |row| {
+            row.get(0).map(|n: u64| _ = known.points.insert(n))
+        })?;
+        each("SELECT id FROM emitters", &mut |row| {
+            row.get(0).map(|n: u64| _ = known.emitters.insert(n))
+        })?;
+        each(
+            "SELECT trace_id::VARCHAR, coalesce(session, fallback_session), session IS NULL FROM trace_sessions",
+            &mut |row| {
+                let trace_id = super::read::trace_id_of(&row.get::<_, String>(0)?);
+                known
+                    .trace_sessions
+                    .insert(trace_session(trace_id, &row.get::<_, String>(1)?, row.get(2)?));
+                Ok(())
+            },
+        )?;
+        Ok(known)
+    }
+}

@@ -1,0 +1,85 @@
+//! Log records, newest first.
+
+use super::read::{self, Filter};
+use super::value;
+use crate::StoreError;
+use duckdb::types::Value;
+use duckdb::{Connection, Row};
+use meshscope_api::{Log, LogPage, LogQuery};
+use meshscope_model::SpanId;
+
+/// One page of log records.
+pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Result<LogPage, StoreError> {
+    let (from, to) = query.range.bounds(now);
+    let mut filter = Filter::default();
+    filter.add(
+        "l.time >= ? AND l.time <= ?",
+        [Value::BigInt(from), Value::BigInt(to)],
+    );
+    filter.equal("l.project", query.project.as_deref());
+    filter.equal("l.session_id", query.session.as_deref());
+    filter.equal("l.room", query.room.as_deref());
+    filter.equal("l.service", query.service.as_deref());
+    if let Some(min) = query.min_severity {
+        filter.add("l.severity_number >= ?", [Value::UTinyInt(min)]);
+    }
+    if let Some(system) = query.system {
+        filter.add("l.system = ?", [Value::UTinyInt(system as u8)]);
+    }
+    if let Some(trace_id) = query.trace_id {
+        filter.add(&format!("l.trace_id = '{trace_id}'::UUID"), []);
+    }
+    let any = "contains(lower(l.body), lower(?)) OR contains(lower(l.event_name), lower(?)) \
+               OR len(list_filter(l.attributes, lambda a: contains(lower(a.v), lower(?)))) > 0";
+    filter.text(any, query.q.as_deref());
+    if let Some((time, sequence)) = read::read_cursor::<(i64, i64)>(query.cursor.as_deref())? {
+        let after = "l.time < ? OR (l.time = ? AND l.sequence < ?)";
+        filter.add(
+            after,
+            [Value::BigInt(time), Value::BigInt(time), Value::BigInt(sequence)],
+        );
+    }
+    let sql = format!(
+        "SELECT l.sequence, l.time, l.observed_time, l.severity_number, l.severity_text, l.body,
+            to_json(l.attributes)::VARCHAR, l.dropped_attributes, l.event_name, l.flags, l.trace_id::VARCHAR, l.span_id,
+            l.service, l.system, l.project, l.room, l.session_id, l.agent, r.content, c.content
+        FROM session_logs l LEFT JOIN emitters r ON r.id = l.resource LEFT JOIN emitters c ON c.id = l.scope
+        WHERE {} ORDER BY l.time DESC, l.sequence DESC LIMIT {}",
+        filter.sql(),
+        u64::from(query.limit) + 1
+    );
+    let mut logs = read::rows(connection, "list logs", &sql, filter.values, log)?;
+    let more = logs.len() > query.limit as usize;
+    logs.truncate(query.limit as usize);
+    let next_cursor = logs
+        .last()
+        .filter(|_| more)
+        .map(|last| read::write_cursor(&(last.time, last.sequence)));
+    Ok(LogPage { logs, next_cursor })
+}
+
+fn log(row: &Row<'_>) -> duckdb::Result<Log> {
+    let text = |index: usize| row.get::<_, Option<String>>(index);
+    Ok(Log {
+        sequence: row.get(0)?,
+        time: row.get(1)?,
+        observed_time: row.get(2)?,
+        severity_number: row.get(3)?,
+        severity_text: row.get(4)?,
+        body: value::read(&text(5)?.unwrap_or_default()),
+        attributes: read::attributes(text(6)?.as_deref()),
+        dropped_attributes_count: row.get(7)?,
+        event_name: row.get(8)?,
+        flags: row.get(9)?,
+        trace_id: text(10)?.map(|uuid| read::trace_id_of(&uuid)),
+        span_id: row.get::<_, Option<u64>>(11)?.map(SpanId::from_u64),
+        service: row.get(12)?,
+        system: read::system(row.get(13)?),
+        project: row.get(14)?,
+        room: row.get(15)?,
+        session_id: row.get(16)?,
+        agent: row.get(17)?,
+        resource: read::emitter(text(18)?.as_deref()),
+        scope: read::emitter(text(19)?.as_deref()),
+    })
+}

@@ -1,0 +1,277 @@
+//! The embedded engine: DuckDB, one file.
+
+mod append;
+mod identity;
+mod logs;
+mod metrics;
+mod read;
+mod schema;
+mod sessions;
+mod traces;
+mod usage;
+mod value;
+mod write;
+
+use crate::{Store, StoreError, Written};
+use duckdb::{Config, Connection};
+use identity::Known;
+use meshscope_api::{
+    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
+    SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
+};
+use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Name of the file within the data directory.
+const FILE: &str = "meshscope.duckdb";
+
+/// What the engine may use.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Memory of the engine in MiB.
+    pub memory_mib: u64,
+    /// Threads of one query.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            memory_mib: 2_048,
+            threads,
+        }
+    }
+}
+
+/// A store in a DuckDB file.
+pub struct DuckDb {
+    path: Option<PathBuf>,
+    writer: Mutex<Writing>,
+    /// Connections that are free for reading; one is made when all are taken.
+    readers: Mutex<Vec<Connection>>,
+}
+
+/// What the one writer holds.
+struct Writing {
+    connection: Connection,
+    known: Known,
+    sequence: i64,
+}
+
+/// Turns the engine's error into ours.
+pub(crate) fn engine_error(doing: &'static str) -> impl Fn(duckdb::Error) -> StoreError {
+    move |error| StoreError::Engine {
+        doing,
+        detail: error.to_string(),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl DuckDb {
+    /// Opens the store in `dir`, and makes it when it is not there.
+    pub fn open(dir: &Path, options: &Options) -> Result<Self, StoreError> {
+        let doing = "open the store";
+        std::fs::create_dir_all(dir).map_err(|error| StoreError::Engine {
+            doing,
+            detail: format!("cannot create {}: {error}", dir.display()),
+        })?;
+        let path = dir.join(FILE);
+        let config = Config::default()
+            .max_memory(&format!("{}MiB", options.memory_mib))
+            .and_then(|config| config.threads(i64::try_from(options.threads).unwrap_or(2)))
+            .and_then(|config| config.enable_autoload_extension(false))
+            .map_err(engine_error(doing))?;
+        let connection = Connection::open_with_flags(&path, config).map_err(|error| {
+            let detail = error.to_string();
+            if detail.contains("lock on file") || detail.contains("Conflicting lock") {
+                StoreError::Locked {
+                    path: path.display().to_string(),
+                    detail,
+                }
+            } else {
+                StoreError::Engine { doing, detail }
+            }
+        })?;
+        Self::with(connection, Some(path))
+    }
+
+    /// A store in memory, gone when dropped; for tests.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let connection = Connection::open_in_memory().map_err(engine_error("open the store"))?;
+        Self::with(connection, None)
+    }
+
+    fn with(connection: Connection, path: Option<PathBuf>) -> Result<Self, StoreError> {
+        migrate(&connection, path.as_deref())?;
+        let known = Known::load(&connection)?;
+        let last = "SELECT greatest((SELECT max(sequence) FROM spans), (SELECT max(sequence) FROM logs), \
+                    (SELECT max(sequence) FROM metric_points), 0)";
+        let sequence = connection
+            .query_row(last, [], |row| row.get::<_, Option<i64>>(0))
+            .map_err(engine_error("read the last sequence number"))?
+            .unwrap_or(0);
+        let writer = Mutex::new(Writing {
+            connection,
+            known,
+            sequence,
+        });
+        Ok(Self {
+            path,
+            writer,
+            readers: Mutex::default(),
+        })
+    }
+
+    /// Reads with a connection of its own, so that readers wait neither for the writer nor for
+    /// each other.
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let free = lock(&self.readers).pop();
+        let connection = match free {
+            Some(connection) => connection,
+            None => lock(&self.writer)
+                .connection
+                .try_clone()
+                .map_err(engine_error("open a reader"))?,
+        };
+        let answer = read(&connection);
+        lock(&self.readers).push(connection);
+        answer
+    }
+}
+
+/// Brings the file's schema to [`schema::VERSION`].
+fn migrate(connection: &Connection, path: Option<&Path>) -> Result<(), StoreError> {
+    let doing = "read the schema's version";
+    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'meta'";
+    let there: i64 = connection
+        .query_row(tables, [], |row| row.get(0))
+        .map_err(engine_error(doing))?;
+    if there == 0 {
+        let create = format!(
+            "BEGIN; {} INSERT INTO meta VALUES ('schema_version', '{}'); COMMIT;",
+            schema::CREATE,
+            schema::VERSION
+        );
+        return connection
+            .execute_batch(&create)
+            .map_err(engine_error("make the tables"));
+    }
+    let version = "SELECT value::UINTEGER FROM meta WHERE key = 'schema_version'";
+    let found: u32 = connection
+        .query_row(version, [], |row| row.get(0))
+        .map_err(engine_error(doing))?;
+    if found > schema::VERSION {
+        let path = path.map_or_else(String::new, |path| path.display().to_string());
+        return Err(StoreError::Newer {
+            path,
+            found,
+            known: schema::VERSION,
+        });
+    }
+    Ok(())
+}
+
+impl Store for DuckDb {
+    fn write(&self, batches: &[Batch]) -> Result<Written, StoreError> {
+        lock(&self.writer).write(batches)
+    }
+
+    fn counts(&self) -> Result<Counts, StoreError> {
+        self.read(|connection| {
+            let sql = format!(
+                "SELECT (SELECT count(*) FROM spans), (SELECT count(*) FROM logs), \
+                 (SELECT count(*) FROM metric_points), ({})",
+                sessions::COUNT
+            );
+            let counts = connection.query_row(&sql, [], |row| {
+                Ok(Counts {
+                    spans: row.get(0)?,
+                    logs: row.get(1)?,
+                    metric_points: row.get(2)?,
+                    sessions: row.get(3)?,
+                })
+            });
+            counts.map_err(engine_error("count the records"))
+        })
+    }
+
+    fn status(&self) -> Result<StoreStatus, StoreError> {
+        let version = self.read(|connection| {
+            let version = connection.query_row("SELECT version()", [], |row| row.get::<_, String>(0));
+            version.map_err(engine_error("ask for the engine's version"))
+        })?;
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        let path = self.path.clone().unwrap_or_default();
+        Ok(StoreStatus {
+            engine: format!("DuckDB {version}"),
+            size_bytes: size(&path) + size(&path.with_extension("duckdb.wal")),
+            path: path.display().to_string(),
+            schema_version: schema::VERSION,
+        })
+    }
+
+    fn projects(&self) -> Result<ProjectList, StoreError> {
+        self.read(sessions::projects)
+    }
+
+    fn sessions(&self, query: &ListQuery, now: i64) -> Result<SessionPage, StoreError> {
+        self.read(|connection| sessions::list(connection, query, now))
+    }
+
+    fn session(
+        &self,
+        project: Option<&str>,
+        session_id: &str,
+        now: i64,
+    ) -> Result<Option<SessionDetail>, StoreError> {
+        self.read(|connection| sessions::one(connection, project, session_id, now))
+    }
+
+    fn traces(&self, query: &ListQuery, now: i64) -> Result<TracePage, StoreError> {
+        self.read(|connection| traces::list(connection, query, now))
+    }
+
+    fn trace(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, StoreError> {
+        self.read(|connection| traces::one(connection, trace_id))
+    }
+
+    fn trace_columns(&self, trace_id: TraceId) -> Result<Option<SpanColumns>, StoreError> {
+        self.read(|connection| traces::columns(connection, trace_id))
+    }
+
+    fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError> {
+        self.read(|connection| traces::span(connection, trace_id, span_id))
+    }
+
+    fn logs(&self, query: &LogQuery, now: i64) -> Result<LogPage, StoreError> {
+        self.read(|connection| logs::list(connection, query, now))
+    }
+
+    fn metrics(&self, query: &SeriesQuery, now: i64) -> Result<MetricList, StoreError> {
+        self.read(|connection| metrics::list(connection, query, now))
+    }
+
+    fn metric(&self, name: &str, query: &SeriesQuery, now: i64) -> Result<Option<MetricDetail>, StoreError> {
+        self.read(|connection| metrics::one(connection, name, query, now))
+    }
+
+    fn usage(&self, query: &UsageQuery, now: i64) -> Result<UsageReport, StoreError> {
+        self.read(|connection| usage::report(connection, query, now))
+    }
+
+    fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError> {
+        self.read(|connection| usage::rows(connection, query, now))
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        lock(&self.writer)
+            .connection
+            .execute_batch("CHECKPOINT")
+            .map_err(engine_error("close the store"))
+    }
+}

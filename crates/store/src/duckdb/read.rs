@@ -1,0 +1,346 @@
+//! What all queries share: filters with parameters, cursors, and reading rows.
+
+use super::{engine_error, value};
+use crate::StoreError;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use duckdb::types::Value;
+use duckdb::{Connection, Row};
+use hashbrown::HashMap;
+use meshscope_api::session::Quantiles;
+use meshscope_model::{
+    Attributes, CostSource, KeyValue, Operation, Origin, Resource, Scope, Span, SpanEntry, SpanFacts, SpanId,
+    SpanKind, Status, StatusCode, System, Tokens, TraceId, Usage,
+};
+use std::sync::Arc;
+
+/// Conditions of a query with their parameters.
+#[derive(Default)]
+pub(super) struct Filter {
+    conditions: Vec<String>,
+    pub(super) values: Vec<Value>,
+}
+
+impl Filter {
+    /// Adds a condition; each `?` in it takes one of `values`.
+    pub(super) fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+        self.conditions.push(format!("({condition})"));
+        self.values.extend(values);
+    }
+
+    /// Adds `column = text` when there is a text.
+    pub(super) fn equal(&mut self, column: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.add(&format!("{column} = ?"), [Value::Text(text.to_owned())]);
+        }
+    }
+
+    /// Adds a condition in which every `?` is the same text.
+    pub(super) fn text(&mut self, condition: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            let count = condition.matches('?').count();
+            self.add(
+                condition,
+                std::iter::repeat_n(Value::Text(text.to_owned()), count),
+            );
+        }
+    }
+
+    /// `a AND b`, or `true` when there is no condition.
+    pub(super) fn sql(&self) -> String {
+        if self.conditions.is_empty() {
+            "true".to_owned()
+        } else {
+            self.conditions.join(" AND ")
+        }
+    }
+}
+
+/// Every row of a query, read by `read`.
+pub(super) fn rows<T>(
+    connection: &Connection,
+    doing: &'static str,
+    sql: &str,
+    values: Vec<Value>,
+    mut read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare(sql).map_err(engine_error(doing))?;
+    let mut rows = statement
+        .query(duckdb::params_from_iter(values))
+        .map_err(engine_error(doing))?;
+    let mut read_rows = Vec::new();
+    while let Some(row) = rows.next().map_err(engine_error(doing))? {
+        read_rows.push(read(row).map_err(engine_error(doing))?);
+    }
+    Ok(read_rows)
+}
+
+/// Where a page ended: the sort key of its last entry.
+pub(super) fn write_cursor(key: &impl serde::Serialize) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())
+}
+
+/// The sort key in a cursor.
+pub(super) fn read_cursor<T: serde::de::DeserializeOwned>(
+    cursor: Option<&str>,
+) -> Result<Option<T>, StoreError> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| StoreError::Cursor)?;
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|_| StoreError::Cursor)
+}
+
+/// A trace id out of the engine's text of a UUID.
+pub(super) fn trace_id_of(uuid: &str) -> TraceId {
+    uuid.replace('-', "").parse().unwrap_or_default()
+}
+
+/// The texts of a list.
+pub(super) fn texts(value: Value) -> Vec<String> {
+    let (Value::List(items) | Value::Array(items)) = value else {
+        return Vec::new();
+    };
+    let text = |item| match item {
+        Value::Text(text) => Some(text),
+        _ => None,
+    };
+    items.into_iter().filter_map(text).collect()
+}
+
+/// A whole number of any of the engine's widths.
+pub(super) fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::BigInt(n) => Some(*n),
+        Value::HugeInt(n) => i64::try_from(*n).ok(),
+        Value::UBigInt(n) => i64::try_from(*n).ok(),
+        Value::Int(n) => Some(i64::from(*n)),
+        Value::Double(x) => Some(x.round() as i64),
+        _ => None,
+    }
+}
+
+/// Median, 95th and 99th percentile out of a list of three.
+pub(super) fn quantiles(value: Value) -> Quantiles {
+    let (Value::List(items) | Value::Array(items)) = value else {
+        return Quantiles::default();
+    };
+    let at = |index: usize| items.get(index).and_then(number);
+    Quantiles {
+        p50: at(0),
+        p95: at(1),
+        p99: at(2),
+    }
+}
+
+/// SQL of the three quantiles of a column.
+pub(super) fn quantiles_of(column: &str) -> String {
+    format!("quantile_disc({column}, [0.5, 0.95, 0.99])")
+}
+
+/// SQL of a sum that cannot overflow.
+pub(super) fn sum_of(column: &str) -> String {
+    format!(
+        "CASE WHEN sum({column}) > 9223372036854775807 THEN 9223372036854775807 ELSE sum({column})::BIGINT END"
+    )
+}
+
+/// SQL of the sums of the token classes, in the order of [`Tokens::classes`].
+pub(super) fn token_sums() -> String {
+    TOKEN_COLUMNS.map(sum_of).join(", ")
+}
+
+/// Columns of the token classes, in the order of [`Tokens::classes`].
+pub(super) const TOKEN_COLUMNS: [&str; 8] = [
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "audio_input_tokens",
+    "audio_output_tokens",
+    "total_tokens",
+];
+
+/// Tokens out of eight columns from `first` on.
+pub(super) fn tokens(row: &Row<'_>, first: usize) -> duckdb::Result<Tokens> {
+    let mut classes = [None; 8];
+    for (offset, class) in classes.iter_mut().enumerate() {
+        *class = row.get(first + offset)?;
+    }
+    Ok(Tokens::from_classes(classes))
+}
+
+/// Attributes out of the JSON of their list.
+pub(super) fn attributes(json: Option<&str>) -> Attributes {
+    #[derive(serde::Deserialize)]
+    struct Entry {
+        k: String,
+        v: String,
+    }
+    let entries: Vec<Entry> = json
+        .and_then(|json| serde_json::from_str(json).ok())
+        .unwrap_or_default();
+    entries
+        .into_iter()
+        .map(|entry| KeyValue {
+            key: entry.k,
+            value: value::read(&entry.v),
+        })
+        .collect()
+}
+
+/// A list out of its JSON.
+pub(super) fn list<T: serde::de::DeserializeOwned>(json: Option<&str>) -> Vec<T> {
+    json.and_then(|json| serde_json::from_str(json).ok())
+        .unwrap_or_default()
+}
+
+/// A resource or scope out of its JSON.
+pub(super) fn emitter<T: serde::de::DeserializeOwned + Default>(json: Option<&str>) -> T {
+    json.and_then(|json| serde_json::from_str(json).ok())
+        .unwrap_or_default()
+}
+
+/// The system stored as a number.
+pub(super) fn system(n: u8) -> System {
+    System::ALL.get(usize::from(n)).copied().unwrap_or_default()
+}
+
+/// Selects spans in full; `{}` takes the condition. Columns are read by [`span_entry`].
+const SPAN: &str = "
+SELECT s.trace_id::VARCHAR, s.span_id, s.parent_span_id, s.start_time, s.end_time, s.name, s.kind, s.status,
+    s.status_message, s.trace_state, s.flags, s.project, s.system, s.room, s.session, s.fallback_session, s.agent,
+    s.operation, s.role, s.tool, s.model, s.provider, s.conversation, s.user_id, s.title, s.verdict, s.blocked,
+    s.error, s.time_to_first_token, s.reported_duration, s.noise, to_json(s.attributes)::VARCHAR, s.events, s.links,
+    s.dropped_attributes, s.dropped_events, s.dropped_links, r.content, c.content, s.session_id,
+    u.sequence, u.input_tokens, u.cached_input_tokens, u.cache_write_tokens, u.output_tokens, u.reasoning_tokens,
+    u.audio_input_tokens, u.audio_output_tokens, u.total_tokens, u.characters, u.audio_ns, u.cost, u.cost_source,
+    u.carbon, u.claim
+FROM session_spans s
+LEFT JOIN usage u ON u.source = 0 AND u.trace_id = s.trace_id AND u.span_id = s.span_id
+LEFT JOIN emitters r ON r.id = s.resource
+LEFT JOIN emitters c ON c.id = s.scope
+WHERE ";
+
+/// A span in full, with the session it belongs to as known now.
+pub(super) struct KeptSpan {
+    pub(super) entry: SpanEntry,
+    pub(super) session_id: String,
+}
+
+/// Spans in full, in the order of (start, span id).
+pub(super) fn spans(connection: &Connection, condition: &str) -> Result<Vec<KeptSpan>, StoreError> {
+    let sql = format!("{SPAN} {condition} ORDER BY s.start_time, s.span_id");
+    rows(connection, "read spans", &sql, Vec::new(), span_entry)
+}
+
+fn span_entry(row: &Row<'_>) -> duckdb::Result<KeptSpan> {
+    let text = |index: usize| row.get::<_, Option<String>>(index);
+    let kind: u8 = row.get(6)?;
+    let span = Span {
+        trace_id: trace_id_of(&row.get::<_, String>(0)?),
+        span_id: SpanId::from_u64(row.get(1)?),
+        parent_span_id: row.get::<_, Option<u64>>(2)?.map(SpanId::from_u64),
+        start_time: row.get(3)?,
+        end_time: row.get(4)?,
+        name: row.get(5)?,
+        kind: SpanKind::from_number(i64::from(kind)),
+        status: Status {
+            code: StatusCode::from_number(i64::from(row.get::<_, u8>(7)?)),
+            message: text(8)?.unwrap_or_default(),
+        },
+        trace_state: text(9)?.unwrap_or_default(),
+        flags: row.get(10)?,
+        attributes: attributes(text(31)?.as_deref()),
+        events: list(text(32)?.as_deref()),
+        links: list(text(33)?.as_deref()),
+        dropped_attributes_count: row.get(34)?,
+        dropped_events_count: row.get(35)?,
+        dropped_links_count: row.get(36)?,
+        resource: Arc::new(emitter::<Resource>(text(37)?.as_deref())),
+        scope: Arc::new(emitter::<Scope>(text(38)?.as_deref())),
+    };
+    let facts = SpanFacts {
+        origin: Origin {
+            project: text(11)?,
+            system: system(row.get(12)?),
+            room: text(13)?,
+            session: text(14)?,
+            fallback_session: text(15)?,
+            agent: text(16)?,
+        },
+        operation: Operation::from_number(row.get(17)?),
+        role: text(18)?,
+        tool: text(19)?,
+        model: text(20)?,
+        provider: text(21)?,
+        conversation: text(22)?,
+        user: text(23)?,
+        title: text(24)?,
+        verdict: text(25)?,
+        blocked: row.get(26)?,
+        error: text(27)?,
+        time_to_first_token: row.get(28)?,
+        reported_duration: row.get(29)?,
+        noise: row.get(30)?,
+        usage: span_usage(row)?,
+    };
+    Ok(KeptSpan {
+        entry: SpanEntry { span, facts },
+        session_id: text(39)?.unwrap_or_default(),
+    })
+}
+
+fn span_usage(row: &Row<'_>) -> duckdb::Result<Option<Usage>> {
+    if row.get::<_, Option<i64>>(40)?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Usage {
+        tokens: tokens(row, 41)?,
+        characters: row.get(49)?,
+        audio_ns: row.get(50)?,
+        cost_pico_usd: row.get(51)?,
+        cost_source: row.get::<_, Option<String>>(52)?.map(cost_source),
+        carbon_ug: row.get(53)?,
+        claim: row.get::<_, Option<bool>>(54)?.unwrap_or(false),
+    }))
+}
+
+/// Where a cost comes from, out of its column.
+pub(super) fn cost_source(text: String) -> CostSource {
+    if text == "reported" {
+        CostSource::Reported
+    } else {
+        CostSource::PriceTable(text)
+    }
+}
+
+/// How many ids one query names.
+const IDS: usize = 1_000;
+
+/// The kept spans with the identities of `wanted`.
+pub(super) fn spans_by_id(
+    connection: &Connection,
+    wanted: &[&SpanEntry],
+) -> Result<HashMap<(TraceId, SpanId), SpanEntry>, StoreError> {
+    let mut found = HashMap::new();
+    for chunk in wanted.chunks(IDS) {
+        let ids: Vec<String> = chunk
+            .iter()
+            .map(|entry| {
+                format!(
+                    "('{}'::UUID, {}::UBIGINT)",
+                    entry.span.trace_id,
+                    entry.span.span_id.as_u64()
+                )
+            })
+            .collect();
+        let condition = format!("(s.trace_id, s.span_id) IN ({})", ids.join(", "));
+        for kept in spans(connection, &condition)? {
+            let id = (kept.entry.span.trace_id, kept.entry.span.span_id);
+            found.insert(id, kept.entry);
+        }
+    }
+    Ok(found)
+}

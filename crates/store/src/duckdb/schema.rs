@@ -1,0 +1,90 @@
+//! Tables of the embedded engine. Columns of spans that are asked for often are columns of
+//! their own; all attributes stand in a typed list (see [`super::value`]).
+
+/// Version of the schema below.
+pub(super) const VERSION: u32 = 1;
+
+/// Makes the tables of an empty file.
+pub(super) const CREATE: &str = "
+CREATE TABLE meta (key VARCHAR, value VARCHAR);
+
+-- Who emitted: each stored once, named by a hash of its content.
+CREATE TABLE emitters (id UBIGINT, content VARCHAR);
+
+CREATE TABLE spans (
+    sequence BIGINT, received BIGINT,
+    trace_id UUID, span_id UBIGINT, parent_span_id UBIGINT,
+    start_time BIGINT, end_time BIGINT, duration BIGINT, last_time BIGINT,
+    name VARCHAR, service VARCHAR, kind UTINYINT, status UTINYINT, status_message VARCHAR,
+    trace_state VARCHAR, flags UINTEGER, resource UBIGINT, scope UBIGINT,
+    project VARCHAR, system UTINYINT, room VARCHAR, session VARCHAR, fallback_session VARCHAR, agent VARCHAR,
+    operation UTINYINT, role VARCHAR, tool VARCHAR, model VARCHAR, provider VARCHAR, conversation VARCHAR,
+    user_id VARCHAR, title VARCHAR, verdict VARCHAR, blocked BOOLEAN, error VARCHAR,
+    time_to_first_token BIGINT, reported_duration BIGINT, noise BOOLEAN,
+    attributes STRUCT(k VARCHAR, v VARCHAR)[], events VARCHAR, links VARCHAR,
+    dropped_attributes UINTEGER, dropped_events UINTEGER, dropped_links UINTEGER
+);
+
+-- The sessions that the records of a trace name; a trace and session at most once.
+CREATE TABLE trace_sessions (trace_id UUID, session VARCHAR, fallback_session VARCHAR);
+
+CREATE TABLE logs (
+    sequence BIGINT, received BIGINT, fingerprint UBIGINT,
+    time BIGINT, own_time BIGINT, observed_time BIGINT, severity_number UTINYINT, severity_text VARCHAR,
+    body VARCHAR, attributes STRUCT(k VARCHAR, v VARCHAR)[], dropped_attributes UINTEGER, event_name VARCHAR,
+    flags UINTEGER, trace_id UUID, span_id UBIGINT, service VARCHAR, resource UBIGINT, scope UBIGINT,
+    project VARCHAR, system UTINYINT, room VARCHAR, session VARCHAR, fallback_session VARCHAR, agent VARCHAR
+);
+
+CREATE TABLE metric_points (
+    sequence BIGINT, received BIGINT, fingerprint UBIGINT, series UBIGINT,
+    name VARCHAR, description VARCHAR, unit VARCHAR, kind UTINYINT, temporality UTINYINT, monotonic BOOLEAN,
+    metadata VARCHAR, service VARCHAR, resource UBIGINT, scope UBIGINT,
+    project VARCHAR, system UTINYINT, room VARCHAR, session VARCHAR, fallback_session VARCHAR, agent VARCHAR,
+    attributes STRUCT(k VARCHAR, v VARCHAR)[], start_time BIGINT, time BIGINT, flags UINTEGER,
+    number DOUBLE, value VARCHAR, exemplars VARCHAR
+);
+
+-- The ledger: one row a model call or other priced act, or a claim over such rows.
+CREATE TABLE usage (
+    sequence BIGINT, source UTINYINT, time BIGINT, trace_id UUID, span_id UBIGINT,
+    project VARCHAR, system UTINYINT, room VARCHAR, session VARCHAR, fallback_session VARCHAR,
+    service VARCHAR, agent VARCHAR, role VARCHAR, operation UTINYINT, tool VARCHAR, model VARCHAR, provider VARCHAR,
+    duration BIGINT, time_to_first_token BIGINT, error BOOLEAN,
+    input_tokens BIGINT, cached_input_tokens BIGINT, cache_write_tokens BIGINT, output_tokens BIGINT,
+    reasoning_tokens BIGINT, audio_input_tokens BIGINT, audio_output_tokens BIGINT, total_tokens BIGINT,
+    characters BIGINT, audio_ns BIGINT, cost BIGINT, cost_source VARCHAR, carbon BIGINT, claim BOOLEAN
+);
+
+-- The session of a trace as known now: what its records name, the smallest where they differ,
+-- so that the order of arrival does not matter.
+CREATE VIEW trace_session AS
+SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions GROUP BY trace_id;
+
+CREATE VIEW session_spans AS
+SELECT s.*, coalesce(s.session, t.session, s.fallback_session, replace(s.trace_id::VARCHAR, '-', '')) AS session_id
+FROM spans s LEFT JOIN trace_session t ON t.trace_id = s.trace_id;
+
+CREATE VIEW session_logs AS
+SELECT l.*, coalesce(l.session, t.session, l.fallback_session, replace(l.trace_id::VARCHAR, '-', '')) AS session_id
+FROM logs l LEFT JOIN trace_session t ON t.trace_id = l.trace_id;
+
+CREATE VIEW session_points AS
+SELECT p.*, coalesce(p.session, p.fallback_session) AS session_id FROM metric_points p;
+
+-- What counts: calls, and of claims only the largest of a trace in which no call reports anything.
+CREATE VIEW counted AS
+SELECT * FROM usage WHERE NOT claim
+UNION ALL
+SELECT * FROM usage c WHERE claim AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.trace_id = c.trace_id AND NOT u.claim)
+QUALIFY row_number() OVER (PARTITION BY trace_id ORDER BY total_tokens DESC NULLS LAST, cost DESC NULLS LAST, time, span_id) = 1;
+
+CREATE VIEW ledger AS
+SELECT u.*, coalesce(u.session, t.session, u.fallback_session, replace(u.trace_id::VARCHAR, '-', '')) AS session_id
+FROM counted u LEFT JOIN trace_session t ON t.trace_id = u.trace_id;
+
+CREATE VIEW claims AS
+SELECT u.*, coalesce(u.session, t.session, u.fallback_session, replace(u.trace_id::VARCHAR, '-', '')) AS session_id
+FROM usage u LEFT JOIN trace_session t ON t.trace_id = u.trace_id
+WHERE u.claim AND EXISTS (SELECT 1 FROM usage c WHERE c.trace_id = u.trace_id AND NOT c.claim);
+";

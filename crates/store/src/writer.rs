@@ -1,0 +1,210 @@
+//! Group commit: what waits becomes one transaction, and every request is answered after it.
+
+use crate::{Store, StoreError, Written};
+use meshscope_model::Batch;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// How many records one transaction takes at the most; what waits beyond goes into the next.
+const GROUP: usize = 200_000;
+
+/// Why a batch was not kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The queue is full: try again later.
+    #[error("the queue is full: {waiting} records wait and {capacity} may")]
+    Full {
+        /// Records that wait.
+        waiting: usize,
+        /// Records that may wait.
+        capacity: usize,
+    },
+    /// The store could not keep it.
+    #[error("{0}")]
+    Failed(String),
+    /// The writer has ended.
+    #[error("the server is shutting down")]
+    Closed,
+}
+
+/// How the queue stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueState {
+    /// Records that wait.
+    pub records: usize,
+    /// Records that may wait.
+    pub capacity: usize,
+    /// Batches refused since the start.
+    pub refused: u64,
+}
+
+struct Job {
+    batch: Batch,
+    reply: oneshot::Sender<Result<(), WriteError>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    records: usize,
+    refused: u64,
+    closed: bool,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    capacity: usize,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // A panic while the lock was held leaves plain data; go on with it.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one writer of a store.
+pub struct Writer {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the writer; `capacity` is how many records may wait before it refuses more.
+    /// `committed` is told after each commit what it changed.
+    pub fn start(
+        store: Arc<dyn Store>,
+        capacity: usize,
+        committed: impl Fn(Written) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            arrived: Condvar::new(),
+            capacity,
+        });
+        let theirs = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("meshscope-writer".to_owned())
+            .spawn(move || work(&theirs, &*store, &committed))?;
+        Ok(Self {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Keeps `batch`; returns when it is durable. A batch larger than the whole queue is taken
+    /// when nothing else waits.
+    pub async fn submit(&self, batch: Batch) -> Result<(), WriteError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (reply, answer) = oneshot::channel();
+        {
+            let mut queue = self.shared.lock();
+            if queue.closed {
+                return Err(WriteError::Closed);
+            }
+            if queue.records > 0 && queue.records + batch.len() > self.shared.capacity {
+                queue.refused += 1;
+                return Err(WriteError::Full {
+                    waiting: queue.records,
+                    capacity: self.shared.capacity,
+                });
+            }
+            queue.records += batch.len();
+            queue.jobs.push_back(Job { batch, reply });
+        }
+        self.shared.arrived.notify_one();
+        answer.await.unwrap_or(Err(WriteError::Closed))
+    }
+
+    /// How the queue stands.
+    #[must_use]
+    pub fn queue(&self) -> QueueState {
+        let queue = self.shared.lock();
+        QueueState {
+            records: queue.records,
+            capacity: self.shared.capacity,
+            refused: queue.refused,
+        }
+    }
+
+    /// Takes nothing more, writes what waits and ends the thread. Blocks.
+    pub fn close(&self) {
+        self.shared.lock().closed = true;
+        self.shared.arrived.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer's thread panicked");
+        }
+    }
+}
+
+fn work(shared: &Shared, store: &dyn Store, committed: &dyn Fn(Written)) {
+    while let Some((batches, replies)) = take(shared) {
+        let records: usize = batches.iter().map(Batch::len).sum();
+        match store.write(&batches) {
+            Ok(written) => {
+                committed(written);
+                replies.into_iter().for_each(|reply| answer(reply, Ok(())));
+            }
+            Err(error) if batches.len() == 1 => {
+                tracing::error!(%error, records, "a batch was not kept");
+                replies
+                    .into_iter()
+                    .for_each(|reply| answer(reply, Err(WriteError::Failed(error.to_string()))));
+            }
+            // One of them is at fault: each by itself, so that it alone fails.
+            Err(error) => {
+                tracing::warn!(%error, records, "a group was not kept; trying its batches one by one");
+                for (batch, reply) in batches.iter().zip(replies) {
+                    let result = store.write(std::slice::from_ref(batch));
+                    answer(
+                        reply,
+                        result
+                            .map(committed)
+                            .map_err(|e: StoreError| WriteError::Failed(e.to_string())),
+                    );
+                }
+            }
+        }
+        shared.lock().records -= records;
+    }
+}
+
+fn answer(reply: oneshot::Sender<Result<(), WriteError>>, result: Result<(), WriteError>) {
+    if reply.send(result).is_err() {
+        tracing::debug!("a client went before its records were durable");
+    }
+}
+
+type Group = (Vec<Batch>, Vec<oneshot::Sender<Result<(), WriteError>>>);
+
+/// Waits for jobs and takes as many as one transaction holds; `None` when closed and empty.
+fn take(shared: &Shared) -> Option<Group> {
+    let mut queue = shared.lock();
+    while queue.jobs.is_empty() {
+        if queue.closed {
+            return None;
+        }
+        queue = shared.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    }
+    let mut group = (Vec::new(), Vec::new());
+    let mut records = 0;
+    while let Some(job) = queue.jobs.front() {
+        if records > 0 && records + job.batch.len() > GROUP {
+            break;
+        }
+        records += job.batch.len();
+        if let Some(job) = queue.jobs.pop_front() {
+            group.0.push(job.batch);
+            group.1.push(job.reply);
+        }
+    }
+    Some(group)
+}
