@@ -16,6 +16,10 @@ pub(crate) enum WireError {
     FieldZero,
 }
 
+/// Wire types of a group's begin and end.
+const GROUP_START: u8 = 3;
+const GROUP_END: u8 = 4;
+
 /// The value of a field.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Value<'a> {
@@ -116,18 +120,34 @@ impl<'a> Field<'a> {
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// The next field, or `None` at the end. Groups, which OTLP does not have, are unknown.
+    /// The next field, or `None` at the end. Groups, which OTLP does not have, are stepped over.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Field<'a>>, WireError> {
-        if self.0.is_empty() {
-            return Ok(None);
+        while !self.0.is_empty() {
+            let (number, wire_type) = self.key()?;
+            if wire_type == GROUP_START {
+                self.skip_group(number)?;
+                continue;
+            }
+            let value = self.value(number, wire_type)?;
+            return Ok(Some(Field { number, value }));
         }
+        Ok(None)
+    }
+
+    #[inline]
+    fn key(&mut self) -> Result<(u32, u8), WireError> {
         let key = self.varint()?;
         let number = u32::try_from(key >> 3).unwrap_or(0);
         if number == 0 {
             return Err(WireError::FieldZero);
         }
-        let value = match (key & 7) as u8 {
+        Ok((number, (key & 7) as u8))
+    }
+
+    #[inline]
+    fn value(&mut self, number: u32, wire_type: u8) -> Result<Value<'a>, WireError> {
+        Ok(match wire_type {
             0 => Value::Varint(self.varint()?),
             1 => Value::Fixed64(u64::from_le_bytes(self.array()?)),
             2 => {
@@ -136,8 +156,24 @@ impl<'a> Reader<'a> {
             }
             5 => Value::Fixed32(u32::from_le_bytes(self.array()?)),
             other => return Err(WireError::WireType(number, other)),
-        };
-        Ok(Some(Field { number, value }))
+        })
+    }
+
+    /// Steps over the group that has just begun, and those within it.
+    fn skip_group(&mut self, number: u32) -> Result<(), WireError> {
+        let mut open = vec![number];
+        while let Some(innermost) = open.last() {
+            match self.key()? {
+                (inner, GROUP_START) => open.push(inner),
+                (ended, GROUP_END) if ended == *innermost => {
+                    open.pop();
+                }
+                (field, wire_type) => {
+                    self.value(field, wire_type)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     #[inline]

@@ -12,6 +12,9 @@ const MAX_DEPTH: u32 = 64;
 /// uses it.
 pub(super) const REASON_FIELD: u32 = 536_870_000;
 
+/// Beside [`REASON_FIELD`]: how many records are lost with it, when not one.
+pub(super) const COUNT_FIELD: u32 = 536_870_001;
+
 /// Why a record cannot be kept.
 #[derive(Debug, PartialEq)]
 pub(super) struct Reason(pub(super) String);
@@ -36,6 +39,13 @@ impl Context {
     /// Counts a record; call before reading it, so that messages can say which it was.
     pub(super) fn begin(&mut self) {
         self.seen += 1;
+    }
+
+    /// Reports `count` records that cannot be told apart as left out.
+    pub(super) fn reject_all(&mut self, count: u64, what: &str, name: &str, reason: &Reason) {
+        self.rejected.records += count;
+        self.rejected
+            .note(format!("{what} {:?} was left out: {}", shorten(name), reason.0));
     }
 
     /// Reports the record that was begun last as left out.
@@ -162,6 +172,7 @@ pub(super) fn key_value(bytes: &[u8], context: &mut Context, depth: u32) -> Kept
         match field.number {
             1 => kv.key = context.text(field.bytes()?),
             2 => kv.value = any_value(field.bytes()?, context, depth)?,
+            REASON_FIELD => return json_reason(field),
             _ => {}
         }
     }
@@ -240,6 +251,20 @@ pub(super) fn optional<T>(bytes: &[u8], read: impl FnOnce(&[u8]) -> Kept<T>) -> 
         return Ok(None);
     }
     read(bytes).map(Some)
+}
+
+/// An id that a log record or exemplar points with. OTLP: one that is not valid points nowhere.
+pub(super) fn pointer<T>(
+    bytes: &[u8],
+    context: &mut Context,
+    read: impl FnOnce(&[u8]) -> Kept<T>,
+) -> Option<T> {
+    optional(bytes, read).unwrap_or_else(|reason| {
+        context
+            .rejected
+            .note(format!("a record was kept without its id: {}", reason.0));
+        None
+    })
 }
 
 fn describe(bytes: &[u8]) -> String {

@@ -1,8 +1,9 @@
 //! Writes records as OTLP protobuf, for senders of our own: the demo, benches, export.
 
 use crate::wire::Writer;
+use meshscope_model::metric::Exemplar;
 use meshscope_model::{
-    AttributeValue, Attributes, LogRecord, MetricKind, MetricPoint, PointValue, Resource, Scope, Span,
+    AttributeValue, KeyValue, LogRecord, MetricKind, MetricPoint, PointValue, Resource, Scope, Span,
 };
 use std::sync::Arc;
 
@@ -53,13 +54,15 @@ fn blocks<T>(
         let (resource, scope) = owner(first);
         out.message(1, |out| {
             out.message(1, |out| {
-                write_attributes(out, 1, &resource.attributes);
+                write_attributes(out, 1, &resource.attributes.0);
+                count(out, 2, resource.dropped_attributes_count);
             });
             out.message(2, |out| {
                 out.message(1, |out| {
                     text(out, 1, &scope.name);
                     text(out, 2, &scope.version);
-                    write_attributes(out, 3, &scope.attributes);
+                    write_attributes(out, 3, &scope.attributes.0);
+                    count(out, 4, scope.dropped_attributes_count);
                 });
                 run.iter().for_each(|record| write(out, record));
                 text(out, 3, &scope.schema_url);
@@ -76,8 +79,14 @@ fn text(out: &mut Writer, number: u32, text: &str) {
     }
 }
 
-fn write_attributes(out: &mut Writer, number: u32, attributes: &Attributes) {
-    for kv in attributes.iter() {
+fn count(out: &mut Writer, number: u32, n: u32) {
+    if n != 0 {
+        out.varint(number, u64::from(n));
+    }
+}
+
+fn write_attributes(out: &mut Writer, number: u32, attributes: &[KeyValue]) {
+    for kv in attributes {
         out.message(number, |out| {
             out.bytes(1, kv.key.as_bytes());
             out.message(2, |out| write_value(out, &kv.value));
@@ -97,9 +106,7 @@ fn write_value(out: &mut Writer, value: &AttributeValue) {
                 .iter()
                 .for_each(|item| out.message(1, |out| write_value(out, item)));
         }),
-        AttributeValue::Map(entries) => {
-            out.message(6, |out| write_attributes(out, 1, &Attributes(entries.clone())));
-        }
+        AttributeValue::Map(entries) => out.message(6, |out| write_attributes(out, 1, entries)),
         AttributeValue::Bytes(bytes) => out.bytes(7, bytes),
     }
 }
@@ -115,22 +122,30 @@ fn write_span(out: &mut Writer, span: &Span) {
     out.varint(6, span.kind as u64);
     out.fixed64(7, span.start_time as u64);
     out.fixed64(8, span.end_time.unwrap_or(0) as u64);
-    write_attributes(out, 9, &span.attributes);
+    write_attributes(out, 9, &span.attributes.0);
+    count(out, 10, span.dropped_attributes_count);
     for event in &span.events {
         out.message(11, |out| {
             out.fixed64(1, event.time as u64);
             text(out, 2, &event.name);
-            write_attributes(out, 3, &event.attributes);
+            write_attributes(out, 3, &event.attributes.0);
+            count(out, 4, event.dropped_attributes_count);
         });
     }
+    count(out, 12, span.dropped_events_count);
     for link in &span.links {
         out.message(13, |out| {
             out.bytes(1, &link.trace_id.0);
             out.bytes(2, &link.span_id.0);
             text(out, 3, &link.trace_state);
-            write_attributes(out, 4, &link.attributes);
+            write_attributes(out, 4, &link.attributes.0);
+            count(out, 5, link.dropped_attributes_count);
+            if link.flags != 0 {
+                out.fixed32(6, link.flags);
+            }
         });
     }
+    count(out, 14, span.dropped_links_count);
     out.message(15, |out| {
         text(out, 2, &span.status.message);
         out.varint(3, span.status.code as u64);
@@ -146,7 +161,11 @@ fn write_log(out: &mut Writer, record: &LogRecord) {
     out.varint(2, u64::from(record.severity_number));
     text(out, 3, &record.severity_text);
     out.message(5, |out| write_value(out, &record.body));
-    write_attributes(out, 6, &record.attributes);
+    write_attributes(out, 6, &record.attributes.0);
+    count(out, 7, record.dropped_attributes_count);
+    if record.flags != 0 {
+        out.fixed32(8, record.flags);
+    }
     if let Some(id) = record.trace_id {
         out.bytes(9, &id.0);
     }
@@ -161,6 +180,7 @@ fn write_metric(out: &mut Writer, point: &MetricPoint) {
     text(out, 1, &metric.name);
     text(out, 2, &metric.description);
     text(out, 3, &metric.unit);
+    write_attributes(out, 12, &metric.metadata);
     let number = match metric.kind {
         MetricKind::Gauge => 5,
         MetricKind::Sum => 7,
@@ -182,15 +202,16 @@ fn write_metric(out: &mut Writer, point: &MetricPoint) {
 fn write_point(out: &mut Writer, point: &MetricPoint) {
     out.fixed64(2, point.start_time as u64);
     out.fixed64(3, point.time as u64);
-    let attributes = match &point.value {
-        PointValue::None => 7,
+    // The numbers of what all kinds have differ between them.
+    let (attributes, exemplars, flags) = match &point.value {
+        PointValue::None => (7, 5, 8),
         PointValue::Int(n) => {
             out.fixed64(6, *n as u64);
-            7
+            (7, 5, 8)
         }
         PointValue::Double(x) => {
             out.fixed64(4, x.to_bits());
-            7
+            (7, 5, 8)
         }
         PointValue::Histogram(h) => {
             out.fixed64(4, h.count);
@@ -199,7 +220,7 @@ fn write_point(out: &mut Writer, point: &MetricPoint) {
             packed(out, 7, h.explicit_bounds.iter().map(|x| x.to_bits()));
             optional_double(out, 11, h.min);
             optional_double(out, 12, h.max);
-            9
+            (9, 8, 10)
         }
         PointValue::ExponentialHistogram(h) => {
             out.fixed64(4, h.count);
@@ -218,7 +239,7 @@ fn write_point(out: &mut Writer, point: &MetricPoint) {
             optional_double(out, 12, h.min);
             optional_double(out, 13, h.max);
             out.fixed64(14, h.zero_threshold.to_bits());
-            1
+            (1, 11, 10)
         }
         PointValue::Summary(s) => {
             out.fixed64(4, s.count);
@@ -229,10 +250,30 @@ fn write_point(out: &mut Writer, point: &MetricPoint) {
                     out.fixed64(2, value.to_bits());
                 });
             }
-            7
+            (7, 5, 8)
         }
     };
-    write_attributes(out, attributes, &point.attributes);
+    write_attributes(out, attributes, &point.attributes.0);
+    count(out, flags, point.flags);
+    for exemplar in &point.exemplars {
+        out.message(exemplars, |out| write_exemplar(out, exemplar));
+    }
+}
+
+fn write_exemplar(out: &mut Writer, exemplar: &Exemplar) {
+    out.fixed64(2, exemplar.time as u64);
+    match exemplar.value {
+        PointValue::Double(x) => out.fixed64(3, x.to_bits()),
+        PointValue::Int(n) => out.fixed64(6, n as u64),
+        _ => {}
+    }
+    if let Some(id) = exemplar.span_id {
+        out.bytes(4, &id.0);
+    }
+    if let Some(id) = exemplar.trace_id {
+        out.bytes(5, &id.0);
+    }
+    write_attributes(out, 7, &exemplar.filtered_attributes.0);
 }
 
 fn zigzag(n: i32) -> u64 {

@@ -5,11 +5,12 @@
 //! case, `resource` for `resourceMetrics` (<https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>).
 
 use super::Signal;
-use super::common::REASON_FIELD;
+use super::common::{COUNT_FIELD, REASON_FIELD};
 use crate::wire::Writer;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// How a field is written on the wire.
 #[derive(Clone, Copy)]
@@ -19,8 +20,10 @@ enum Kind {
     Id(usize),
     Base64,
     Bool,
-    /// `int32`, `int64`, `uint32`, `uint64`.
+    /// `uint32`.
     Varint,
+    /// `int64`.
+    Int64,
     Sint32,
     Fixed64,
     Sfixed64,
@@ -40,14 +43,14 @@ enum Kind {
 struct Schema(&'static [(&'static str, u32, Kind)]);
 
 use Kind::{
-    Base64, Bool, Double, Enum, Fixed32, Fixed64, Id, Message, PackedDouble, PackedFixed64, PackedVarint,
-    Record, Sfixed64, Sint32, Text, Varint,
+    Base64, Bool, Double, Enum, Fixed32, Fixed64, Id, Int64, Message, PackedDouble, PackedFixed64,
+    PackedVarint, Record, Sfixed64, Sint32, Text, Varint,
 };
 
 static ANY_VALUE: Schema = Schema(&[
     ("stringValue", 1, Text),
     ("boolValue", 2, Bool),
-    ("intValue", 3, Varint),
+    ("intValue", 3, Int64),
     ("doubleValue", 4, Double),
     ("arrayValue", 5, Message(&ARRAY)),
     ("kvlistValue", 6, Message(&KVLIST)),
@@ -56,14 +59,15 @@ static ANY_VALUE: Schema = Schema(&[
 static ARRAY: Schema = Schema(&[("values", 1, Message(&ANY_VALUE))]);
 static KVLIST: Schema = Schema(&[("values", 1, Message(&KEY_VALUE))]);
 static KEY_VALUE: Schema = Schema(&[("key", 1, Text), ("value", 2, Message(&ANY_VALUE))]);
+// An attribute of a resource or scope is a record of its own: it must not cost those below it.
 static RESOURCE: Schema = Schema(&[
-    ("attributes", 1, Message(&KEY_VALUE)),
+    ("attributes", 1, Record(&KEY_VALUE)),
     ("droppedAttributesCount", 2, Varint),
 ]);
 static SCOPE: Schema = Schema(&[
     ("name", 1, Text),
     ("version", 2, Text),
-    ("attributes", 3, Message(&KEY_VALUE)),
+    ("attributes", 3, Record(&KEY_VALUE)),
     ("droppedAttributesCount", 4, Varint),
 ]);
 
@@ -194,7 +198,7 @@ static RESOURCE_METRICS: Schema = Schema(&[
 static SCOPE_METRICS: Schema = Schema(&[
     ("scope", 1, Message(&SCOPE)),
     ("instrumentationLibrary", 1, Message(&SCOPE)),
-    ("metrics", 2, Message(&METRIC)),
+    ("metrics", 2, Record(&METRIC)),
     ("schemaUrl", 3, Text),
 ]);
 static METRIC: Schema = Schema(&[
@@ -288,59 +292,102 @@ static EXEMPLAR: Schema = Schema(&[
 /// Which signal a JSON body carries, by its top-level key.
 #[must_use]
 pub fn sniff(body: &[u8]) -> Option<Signal> {
-    let value: Value = serde_json::from_slice(body).ok()?;
+    let text = String::from_utf8_lossy(body);
+    let value: Value = serde_json::from_str(&cut_depths(&text)).ok()?;
     let keys = value.as_object()?;
+    let has = |keys: &serde_json::Map<String, Value>, known: &str| keys.keys().any(|name| same(name, known));
+    // The group that stands alone, or under the key of one.
+    let group = keys.get("resource").and_then(Value::as_object).unwrap_or(keys);
     [
-        ("Spans", Signal::Traces),
-        ("Logs", Signal::Logs),
-        ("Metrics", Signal::Metrics),
+        ("resourceSpans", "scopeSpans", Signal::Traces),
+        ("resourceLogs", "scopeLogs", Signal::Logs),
+        ("resourceMetrics", "scopeMetrics", Signal::Metrics),
     ]
     .into_iter()
-    .find_map(|(name, signal)| {
-        let snake = format!("resource_{}", name.to_lowercase());
-        (keys.contains_key(&format!("resource{name}")) || keys.contains_key(&snake)).then_some(signal)
-    })
+    .find(|(request, scope, _)| has(keys, request) || has(keys, scope) || has(group, scope))
+    .map(|(_, _, signal)| signal)
 }
 
 /// Writes an export request as protobuf; `Err` says why it is not one.
 pub(super) fn to_protobuf(signal: Signal, body: &[u8]) -> Result<Vec<u8>, String> {
     // Bytes that are not UTF-8 stand in strings, if anywhere: repair them and keep the rest.
     let text = String::from_utf8_lossy(body);
+    let text = cut_depths(&text);
     let value: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    let (schema, key) = match signal {
-        Signal::Traces => (&TRACES, "resourceSpans"),
-        Signal::Logs => (&LOGS, "resourceLogs"),
-        Signal::Metrics => (&METRICS, "resourceMetrics"),
+    let (schema, group, key, inner) = match signal {
+        Signal::Traces => (&TRACES, &RESOURCE_SPANS, "resourceSpans", "scopeSpans"),
+        Signal::Logs => (&LOGS, &RESOURCE_LOGS, "resourceLogs", "scopeLogs"),
+        Signal::Metrics => (&METRICS, &RESOURCE_METRICS, "resourceMetrics", "scopeMetrics"),
     };
     let Value::Object(keys) = &value else {
         return Err(format!("expected an object with the key {key}"));
     };
-    if !keys.is_empty() && !keys.keys().any(|name| schema.find(name).is_some()) {
+    let known = |name: &String| schema.find(name).is_some() || same(name, inner);
+    if !keys.is_empty() && !keys.keys().any(known) {
         let found: Vec<_> = keys.keys().take(5).cloned().collect();
         return Err(format!("expected the key {key}, found {}", found.join(", ")));
     }
     let mut out = Writer::default();
-    message(schema, &value, &mut out, "")?;
+    // MeshAgent's developer stream sends a group alone, without the request around it.
+    if keys.keys().any(|name| same(name, inner)) {
+        field(1, Message(group), &value, &mut out, key)?;
+    } else {
+        message(schema, &value, &mut out, "")?;
+    }
     Ok(out.0)
+}
+
+/// How deep containers may lie in each other; serde_json refuses the body at 128.
+const MAX_DEPTH: usize = 120;
+
+/// The text with a word in place of every container that lies too deep, so that the record it
+/// lies in is refused, and not the body.
+fn cut_depths(text: &str) -> Cow<'_, str> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let (mut cut, mut kept) = (String::new(), 0);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                if depth == MAX_DEPTH + 1 {
+                    cut.push_str(&text[kept..at]);
+                }
+            }
+            b']' | b'}' => {
+                if depth == MAX_DEPTH + 1 {
+                    cut.push_str("\"nested too deep\"");
+                    kept = at + 1;
+                }
+                depth = depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+    }
+    if kept == 0 {
+        return Cow::Borrowed(text);
+    }
+    cut.push_str(&text[kept..]);
+    Cow::Owned(cut)
 }
 
 impl Schema {
     /// The field with this JSON name, in camel or snake case.
     fn find(&self, name: &str) -> Option<(u32, Kind)> {
-        let same = |known: &str| {
-            known == name
-                || (name.contains('_')
-                    && known
-                        .bytes()
-                        .filter(|b| *b != b'_')
-                        .map(|b| b.to_ascii_lowercase())
-                        .eq(name.bytes().filter(|b| *b != b'_')))
-        };
         self.0
             .iter()
-            .find(|(known, ..)| same(known))
+            .find(|(known, ..)| same(name, known))
             .map(|(_, number, kind)| (*number, *kind))
     }
+}
+
+/// True when `name` is `known` in camel or snake case.
+fn same(name: &str, known: &str) -> bool {
+    let flat = known.bytes().map(|b| b.to_ascii_lowercase());
+    known == name || (name.contains('_') && flat.eq(name.bytes().filter(|b| *b != b'_')))
 }
 
 /// Writes the fields of a message. `path` names it in errors.
@@ -393,22 +440,23 @@ fn field(number: u32, kind: Kind, value: &Value, out: &mut Writer, path: &str) -
             Value::Bool(b) => out.varint(number, u64::from(*b)),
             _ => return Err(expected(path, "true or false", value)),
         },
-        Varint => out.varint(
+        Varint => out.varint(number, u64::from(unsigned32(value, path)?)),
+        Fixed32 => out.fixed32(number, unsigned32(value, path)?),
+        Fixed64 => out.fixed64(
             number,
-            integer(value).ok_or_else(|| expected(path, "an integer", value))?,
+            unsigned(value).ok_or_else(|| expected(path, UNSIGNED, value))?,
         ),
-        Fixed64 | Sfixed64 => {
-            out.fixed64(
-                number,
-                integer(value).ok_or_else(|| expected(path, "an integer", value))?,
-            );
-        }
-        Fixed32 => out.fixed32(
+        Int64 => out.varint(
             number,
-            integer(value).ok_or_else(|| expected(path, "an integer", value))? as u32,
+            signed(value).ok_or_else(|| expected(path, SIGNED, value))? as u64,
+        ),
+        Sfixed64 => out.fixed64(
+            number,
+            signed(value).ok_or_else(|| expected(path, SIGNED, value))? as u64,
         ),
         Sint32 => {
-            let n = integer(value).ok_or_else(|| expected(path, "an integer", value))? as i32;
+            let n = signed(value).and_then(|n| i32::try_from(n).ok());
+            let n = n.ok_or_else(|| expected(path, "an integer of 32 bits", value))?;
             out.varint(number, u64::from(((n << 1) ^ (n >> 31)) as u32));
         }
         Double => {
@@ -423,7 +471,7 @@ fn field(number: u32, kind: Kind, value: &Value, out: &mut Writer, path: &str) -
             let known = value
                 .as_str()
                 .and_then(|text| names.iter().find(|(name, _)| *name == text));
-            let n = known.map(|(_, n)| *n).or_else(|| integer(value));
+            let n = known.map(|(_, n)| *n).or_else(|| signed(value).map(|n| n as u64));
             out.varint(
                 number,
                 n.ok_or_else(|| expected(path, "an enum's number or name", value))?,
@@ -438,13 +486,35 @@ fn field(number: u32, kind: Kind, value: &Value, out: &mut Writer, path: &str) -
             let mut nested = Writer::default();
             if let Err(reason) = message(schema, value, &mut nested, "") {
                 nested = Writer::default();
+                write_name(schema, value, &mut nested);
                 nested.bytes(REASON_FIELD, reason.as_bytes());
+                nested.varint(COUNT_FIELD, count_points(value));
             }
             out.bytes(number, &nested.0);
         }
         PackedFixed64 | PackedDouble | PackedVarint => packed(number, kind, value, out, path)?,
     }
     Ok(())
+}
+
+/// The name of a record that cannot be written, for the message about it.
+fn write_name(schema: &Schema, value: &Value, out: &mut Writer) {
+    for key in ["name", "eventName", "key"] {
+        if let (Some((number, _)), Some(Value::String(name))) = (schema.find(key), value.get(key)) {
+            out.bytes(number, name.as_bytes());
+        }
+    }
+}
+
+/// How many data points lie in a metric.
+fn count_points(metric: &Value) -> u64 {
+    let data = metric.as_object().into_iter().flat_map(|fields| fields.values());
+    let points = data.filter_map(|data| {
+        data.get("dataPoints")
+            .or_else(|| data.get("data_points"))?
+            .as_array()
+    });
+    points.map(|points| points.len() as u64).sum()
 }
 
 fn packed(number: u32, kind: Kind, value: &Value, out: &mut Writer, path: &str) -> Result<(), String> {
@@ -460,27 +530,44 @@ fn packed(number: u32, kind: Kind, value: &Value, out: &mut Writer, path: &str) 
                 .extend_from_slice(&double(item).ok_or_else(wrong)?.to_le_bytes()),
             PackedFixed64 => values
                 .0
-                .extend_from_slice(&integer(item).ok_or_else(wrong)?.to_le_bytes()),
-            _ => values.raw_varint(integer(item).ok_or_else(wrong)?),
+                .extend_from_slice(&unsigned(item).ok_or_else(wrong)?.to_le_bytes()),
+            _ => values.raw_varint(unsigned(item).ok_or_else(wrong)?),
         }
     }
     out.bytes(number, &values.0);
     Ok(())
 }
 
-/// A 64-bit integer of either sign as its 64 bits, from a number or a decimal string.
-fn integer(value: &Value) -> Option<u64> {
+const SIGNED: &str = "an integer of 64 bits";
+const UNSIGNED: &str = "an integer from 0 to 18446744073709551615";
+
+/// An integer from 0, from a number or a decimal string.
+fn unsigned(value: &Value) -> Option<u64> {
     match value {
-        Value::Number(n) => n.as_u64().or_else(|| n.as_i64().map(|n| n as u64)).or_else(|| {
-            let x = n.as_f64()?;
-            (x.fract() == 0.0 && x.abs() < 9.0e15).then_some(x as i64 as u64)
-        }),
-        Value::String(text) => text
-            .parse::<u64>()
-            .ok()
-            .or_else(|| text.parse::<i64>().ok().map(|n| n as u64)),
+        Value::Number(n) => n.as_u64().or_else(|| u64::try_from(whole(n.as_f64()?)?).ok()),
+        Value::String(text) => text.parse().ok(),
         _ => None,
     }
+}
+
+fn unsigned32(value: &Value, path: &str) -> Result<u32, String> {
+    unsigned(value)
+        .and_then(|n| u32::try_from(n).ok())
+        .ok_or_else(|| expected(path, "an integer from 0 to 4294967295", value))
+}
+
+/// An integer of either sign, from a number or a decimal string.
+fn signed(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(n) => n.as_i64().or_else(|| whole(n.as_f64()?)),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// The integer a double is, where doubles are exact.
+fn whole(x: f64) -> Option<i64> {
+    (x.fract() == 0.0 && x.abs() < 9.0e15).then_some(x as i64)
 }
 
 /// A double, from a number or one of protobuf's names for what is not finite.
@@ -496,12 +583,10 @@ fn double(value: &Value) -> Option<f64> {
 /// empty text is an absent one.
 fn id(value: &Value, length: usize) -> Option<Vec<u8>> {
     let text = value.as_str()?;
-    let hex = text.len() == length * 2
-        || (text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()));
     if text.len() == length.div_ceil(3) * 4 && text.len() != length * 2 {
         return base64(text);
     }
-    if !hex {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     text.as_bytes()

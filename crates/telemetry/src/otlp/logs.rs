@@ -1,7 +1,7 @@
 //! `ExportLogsServiceRequest`.
 
 use super::common::{
-    Context, Kept, REASON_FIELD, any_value, each, json_reason, key_value, name_of, optional, resource, scope,
+    Context, Kept, REASON_FIELD, any_value, each, json_reason, key_value, name_of, pointer, resource, scope,
     span_id, time, trace_id,
 };
 use crate::wire::{Reader, WireError};
@@ -64,8 +64,8 @@ fn record(
             6 => record.attributes.0.push(key_value(field.bytes()?, context, 0)?),
             7 => record.dropped_attributes_count = field.uint32()?,
             8 => record.flags = field.fixed32()?,
-            9 => record.trace_id = optional(field.bytes()?, trace_id)?,
-            10 => record.span_id = optional(field.bytes()?, |id| span_id(id, "span_id"))?,
+            9 => record.trace_id = pointer(field.bytes()?, context, trace_id),
+            10 => record.span_id = pointer(field.bytes()?, context, |id| span_id(id, "span_id")),
             11 => record.observed_time = time(field, "observed_time_unix_nano")?,
             12 => record.event_name = context.text(field.bytes()?),
             REASON_FIELD => return json_reason(field),

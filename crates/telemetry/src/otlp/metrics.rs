@@ -1,8 +1,8 @@
 //! `ExportMetricsServiceRequest`.
 
 use super::common::{
-    Context, Kept, REASON_FIELD, Reason, each, json_reason, key_value, optional, resource, scope, span_id,
-    time, trace_id,
+    COUNT_FIELD, Context, Kept, REASON_FIELD, Reason, each, json_reason, key_value, name_of, pointer,
+    resource, scope, span_id, time, trace_id,
 };
 use crate::wire::{Field, Reader, WireError};
 use meshscope_model::metric::{Exemplar, ExponentialHistogram, Histogram, Summary};
@@ -21,52 +21,68 @@ pub(super) fn decode(
         each(resource_metrics, 2, |scope_metrics| {
             let scope = scope(scope_metrics, context)?;
             each(scope_metrics, 2, |bytes| {
-                metric(bytes, &resource, &scope, context, into)
+                match describe(bytes, context) {
+                    Ok((metric, data)) => points(data, &Arc::new(metric), &resource, &scope, context, into)?,
+                    Err(reason) => {
+                        context.reject_all(count_points(bytes), "metric", &name_of(bytes, 1), &reason);
+                    }
+                }
+                Ok(())
             })
         })
     })
 }
 
-/// Reads a metric and its points. What describes the metric may stand after the points.
-fn metric(
-    bytes: &[u8],
-    resource: &Arc<Resource>,
-    scope: &Arc<Scope>,
-    context: &mut Context,
-    into: &mut Vec<PointEntry>,
-) -> Result<(), WireError> {
+/// The field of `Metric` that holds points of a kind.
+fn kind_of(number: u32) -> Option<MetricKind> {
+    match number {
+        5 => Some(MetricKind::Gauge),
+        7 => Some(MetricKind::Sum),
+        9 => Some(MetricKind::Histogram),
+        10 => Some(MetricKind::ExponentialHistogram),
+        11 => Some(MetricKind::Summary),
+        _ => None,
+    }
+}
+
+/// How many points are lost with a metric that cannot be read; one at least.
+fn count_points(bytes: &[u8]) -> u64 {
+    let mut count = 0;
+    let mut reader = Reader(bytes);
+    while let Ok(Some(field)) = reader.next() {
+        match (field.number, field.bytes()) {
+            (COUNT_FIELD, _) => count += field.varint().unwrap_or(0),
+            (number, Ok(data)) if kind_of(number).is_some() => {
+                let mut points = Reader(data);
+                while let Ok(Some(point)) = points.next() {
+                    count += u64::from(point.number == 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    count.max(1)
+}
+
+/// Reads what describes a metric, which may stand after its points, and finds the points.
+fn describe<'a>(bytes: &'a [u8], context: &mut Context) -> Kept<(Metric, &'a [u8])> {
     let mut metric = Metric::default();
     let mut data: &[u8] = &[];
     let mut reader = Reader(bytes);
     while let Some(field) = reader.next()? {
-        let kind = match field.number {
-            1 => {
-                metric.name = context.text(field.bytes()?);
-                continue;
-            }
-            2 => {
-                metric.description = context.text(field.bytes()?);
-                continue;
-            }
-            3 => {
-                metric.unit = context.text(field.bytes()?);
-                continue;
-            }
-            12 => {
-                if let Ok(kv) = key_value(field.bytes()?, context, 0) {
-                    metric.metadata.push(kv);
+        match field.number {
+            1 => metric.name = context.text(field.bytes()?),
+            2 => metric.description = context.text(field.bytes()?),
+            3 => metric.unit = context.text(field.bytes()?),
+            12 => metric.metadata.push(key_value(field.bytes()?, context, 0)?),
+            REASON_FIELD => return json_reason(field),
+            number => {
+                if let Some(kind) = kind_of(number) {
+                    metric.kind = kind;
+                    data = field.bytes()?;
                 }
-                continue;
             }
-            5 => MetricKind::Gauge,
-            7 => MetricKind::Sum,
-            9 => MetricKind::Histogram,
-            10 => MetricKind::ExponentialHistogram,
-            11 => MetricKind::Summary,
-            _ => continue,
-        };
-        metric.kind = kind;
-        data = field.bytes()?;
+        }
     }
     let mut reader = Reader(data);
     while let Some(field) = reader.next()? {
@@ -76,13 +92,23 @@ fn metric(
             _ => {}
         }
     }
-    let metric = Arc::new(metric);
+    Ok((metric, data))
+}
+
+fn points(
+    data: &[u8],
+    metric: &Arc<Metric>,
+    resource: &Arc<Resource>,
+    scope: &Arc<Scope>,
+    context: &mut Context,
+    into: &mut Vec<PointEntry>,
+) -> Result<(), WireError> {
     each(data, 1, |bytes| {
         context.begin();
         let mut point = MetricPoint {
             resource: Arc::clone(resource),
             scope: Arc::clone(scope),
-            metric: Arc::clone(&metric),
+            metric: Arc::clone(metric),
             attributes: Attributes::default(),
             start_time: 0,
             time: 0,
@@ -273,8 +299,8 @@ fn exemplar(bytes: &[u8], context: &mut Context) -> Kept<Exemplar> {
         match field.number {
             2 => exemplar.time = time(field, "exemplars.time_unix_nano")?,
             3 => exemplar.value = PointValue::Double(field.double()?),
-            4 => exemplar.span_id = optional(field.bytes()?, |id| span_id(id, "exemplars.span_id"))?,
-            5 => exemplar.trace_id = optional(field.bytes()?, trace_id)?,
+            4 => exemplar.span_id = pointer(field.bytes()?, context, |id| span_id(id, "exemplars.span_id")),
+            5 => exemplar.trace_id = pointer(field.bytes()?, context, trace_id),
             6 => exemplar.value = PointValue::Int(field.fixed64()? as i64),
             7 => exemplar
                 .filtered_attributes
