@@ -1,1 +1,3 @@
 //! Trees, self time, sessions, conversation, cost. Pure.
+
+pub mod cost;

@@ -1,0 +1,306 @@
+//! Cost of calls from a price table, in exact integer arithmetic.
+//!
+//! Prices are pico-dollars a token, character or second of audio, by provider and a pattern of
+//! the model. Cached input, cache writes and audio are classes *within* input (or output): each
+//! token is priced once, in its own class. A call whose price or split is not known has no cost.
+
+use meshscope_model::{CostSource, SpanFacts, Usage};
+use serde::Deserialize;
+
+/// The table that ships with Meshscope.
+const BUILT_IN: &str = include_str!("../data/prices.json");
+
+/// A price table.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+pub struct Prices {
+    /// Version, for example `2026-11`; it stands beside every cost computed from it.
+    pub version: String,
+    /// The prices; of several that match, the longest pattern holds.
+    pub prices: Vec<Price>,
+}
+
+/// Prices of one pattern of models.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct Price {
+    /// Providers it holds for, in the GenAI conventions' names.
+    pub providers: Vec<String>,
+    /// Model name; `*` at the start or end stands for anything.
+    pub model: String,
+    /// Prices of tokens.
+    #[serde(flatten)]
+    pub tokens: TokenPrices,
+    /// Prices from a length of the input on, by rising length; the whole call pays them.
+    pub tiers: Vec<Tier>,
+    /// A character of text to speech.
+    pub character: Option<i64>,
+    /// A second of audio.
+    pub audio_second: Option<i64>,
+}
+
+/// Pico-dollars a token, by class.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct TokenPrices {
+    /// Uncached input.
+    pub input: Option<i64>,
+    /// Input read from a cache; the input's price where there is none of its own.
+    pub cached_input: Option<i64>,
+    /// Input written to a cache; the input's price where there is none of its own.
+    pub cache_write: Option<i64>,
+    /// Output, reasoning included.
+    pub output: Option<i64>,
+    /// Audio input; the input's price where there is none of its own.
+    pub audio_input: Option<i64>,
+    /// Audio output; the output's price where there is none of its own.
+    pub audio_output: Option<i64>,
+}
+
+/// Prices for long inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+pub struct Tier {
+    /// The input is longer than this many tokens.
+    pub above_input_tokens: i64,
+    /// Its prices.
+    #[serde(flatten)]
+    pub tokens: TokenPrices,
+}
+
+impl Prices {
+    /// The table that ships with Meshscope.
+    #[must_use]
+    pub fn built_in() -> Self {
+        // The file is part of the source and a test reads it; were it broken, nothing had a price.
+        serde_json::from_str(BUILT_IN).unwrap_or_default()
+    }
+
+    /// The price of a model, if there is one. Without a provider the model's name decides.
+    #[must_use]
+    pub fn find(&self, provider: Option<&str>, model: &str) -> Option<&Price> {
+        let fits = |price: &&Price| {
+            matches(&price.model, model)
+                && provider.is_none_or(|name| price.providers.iter().any(|known| known == name))
+        };
+        self.prices
+            .iter()
+            .filter(fits)
+            .max_by_key(|price| price.model.len())
+    }
+
+    /// Cost of a call in pico-dollars; `None` when it is not known.
+    #[must_use]
+    pub fn cost(&self, provider: Option<&str>, model: &str, usage: &Usage) -> Option<i64> {
+        let price = self.find(provider, model)?;
+        let mut cost: Option<i128> = None;
+        let mut add = |part: Option<i128>| {
+            if let Some(part) = part {
+                cost = Some(cost.unwrap_or(0) + part);
+            }
+        };
+        if !usage.tokens.is_empty() {
+            add(Some(token_cost(price, usage)?));
+        }
+        let priced = |price: Option<i64>, n: Option<i64>| Some(i128::from(price?) * i128::from(n?));
+        add(priced(price.character, usage.characters));
+        add(priced(price.audio_second, usage.audio_ns).map(|cost| cost / 1_000_000_000));
+        i64::try_from(cost?).ok()
+    }
+
+    /// Fills in the cost of usage that reports none. Claims get none: they are not calls.
+    pub fn apply_usage(&self, provider: Option<&str>, model: Option<&str>, usage: &mut Usage) {
+        if usage.cost_pico_usd.is_some() || usage.claim {
+            return;
+        }
+        usage.cost_pico_usd = model.and_then(|model| self.cost(provider, model, usage));
+        usage.cost_source = usage
+            .cost_pico_usd
+            .map(|_| CostSource::PriceTable(self.version.clone()));
+    }
+
+    /// Fills in the cost of a span's usage.
+    pub fn apply(&self, facts: &mut SpanFacts) {
+        if let Some(usage) = &mut facts.usage {
+            self.apply_usage(facts.provider.as_deref(), facts.model.as_deref(), usage);
+        }
+    }
+}
+
+/// Tokens priced each in its own class. Without a known input or output part of the usage
+/// (only a total) there is no cost; a lone class, as counters report them, is priced by itself.
+fn token_cost(price: &Price, usage: &Usage) -> Option<i128> {
+    let t = &usage.tokens;
+    if t.input.is_none() && t.output.is_none() {
+        // Reasoning alone is within an output that is counted elsewhere.
+        return t.reasoning.filter(|_| t.total.is_none()).map(|_| 0);
+    }
+    let input = t.input.unwrap_or(0);
+    let tier = price
+        .tiers
+        .iter()
+        .rev()
+        .find(|tier| input > tier.above_input_tokens);
+    let p = tier.map_or(price.tokens, |tier| tier.tokens);
+    let part = |n: Option<i64>, of: i64| n.unwrap_or(0).clamp(0, of);
+    let cached = part(t.cached_input, input);
+    let written = part(t.cache_write, input - cached);
+    let audio_in = part(t.audio_input, input - cached - written);
+    let plain_in = input - cached - written - audio_in;
+    let output = t.output.unwrap_or(0);
+    let audio_out = part(t.audio_output, output);
+    let plain_out = output - audio_out;
+    let mut sum = 0_i128;
+    for (n, price) in [
+        (plain_in, p.input),
+        (cached, p.cached_input.or(p.input)),
+        (written, p.cache_write.or(p.input)),
+        (audio_in, p.audio_input.or(p.input)),
+        (plain_out, p.output),
+        (audio_out, p.audio_output.or(p.output)),
+    ] {
+        if n != 0 {
+            sum += i128::from(n) * i128::from(price?);
+        }
+    }
+    Some(sum)
+}
+
+/// Whether `name` fits a pattern with `*` at its start or end.
+fn matches(pattern: &str, name: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(rest), _) => match rest.strip_suffix('*') {
+            Some(inner) => name.contains(inner),
+            None => name.ends_with(rest),
+        },
+        (None, Some(start)) => name.starts_with(start),
+        (None, None) => name == pattern,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meshscope_model::Tokens;
+    use proptest::prelude::*;
+
+    fn tokens(input: i64, cached: i64, output: i64) -> Usage {
+        let tokens = Tokens {
+            input: Some(input),
+            cached_input: Some(cached),
+            output: Some(output),
+            ..Tokens::default()
+        };
+        Usage {
+            tokens: tokens.with_total(),
+            ..Usage::default()
+        }
+    }
+
+    fn cost(provider: &str, model: &str, usage: &Usage) -> Option<i64> {
+        Prices::built_in().cost(Some(provider), model, usage)
+    }
+
+    #[test]
+    fn the_built_in_table_is_read_and_every_pattern_finds_itself() {
+        let prices = Prices::built_in();
+        assert!(prices.prices.len() > 60, "{}", prices.prices.len());
+        for price in &prices.prices {
+            let name = price.model.replace('*', "");
+            for provider in &price.providers {
+                let found = prices.find(Some(provider), &name).unwrap();
+                assert!(found.model.len() >= price.model.len(), "{name}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_token_is_priced_once_in_its_own_class() {
+        // 100 uncached at $2.50, 23 cached at $1.25, 45 out at $10 a million.
+        assert_eq!(
+            cost("openai", "gpt-4o-2024-08-06", &tokens(123, 23, 45)),
+            Some(728_750_000)
+        );
+        // The published failure: 17,903 input tokens of which 17,817 were read from the cache,
+        // shown as 35,720 and priced as plain input.
+        let read = cost(
+            "anthropic",
+            "claude-sonnet-4-5-20250929",
+            &tokens(17_903, 17_817, 0),
+        )
+        .unwrap();
+        assert_eq!(read, 86 * 3_000_000 + 17_817 * 300_000);
+        let written = Usage {
+            tokens: Tokens {
+                input: Some(1_000),
+                cache_write: Some(900),
+                output: Some(0),
+                ..Tokens::default()
+            },
+            ..Usage::default()
+        };
+        assert_eq!(
+            cost("anthropic", "claude-sonnet-4-5", &written),
+            Some(100 * 3_000_000 + 900 * 3_750_000)
+        );
+    }
+
+    #[test]
+    fn the_longest_pattern_holds_and_long_inputs_pay_their_tier() {
+        assert_eq!(cost("openai", "gpt-4o-mini", &tokens(1, 0, 0)), Some(150_000));
+        assert_eq!(
+            cost("gcp.gemini", "gemini-2.5-pro", &tokens(200_000, 0, 0)),
+            Some(200_000 * 1_250_000)
+        );
+        assert_eq!(
+            cost("gcp.gemini", "gemini-2.5-pro", &tokens(200_001, 0, 0)),
+            Some(200_001 * 2_500_000)
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_cost() {
+        assert_eq!(cost("ollama", "qwen3", &tokens(1, 0, 1)), None);
+        let total = Usage {
+            tokens: Tokens {
+                total: Some(265),
+                ..Tokens::default()
+            },
+            ..Usage::default()
+        };
+        assert_eq!(cost("openai", "gpt-4o", &total), None);
+        let mut claim = Usage {
+            claim: true,
+            ..tokens(10, 0, 10)
+        };
+        Prices::built_in().apply_usage(Some("openai"), Some("gpt-4o"), &mut claim);
+        assert_eq!(claim.cost_pico_usd, None);
+        let mut reported = Usage {
+            cost_pico_usd: Some(7),
+            cost_source: Some(CostSource::Reported),
+            ..tokens(1, 0, 1)
+        };
+        Prices::built_in().apply_usage(Some("openai"), Some("gpt-4o"), &mut reported);
+        assert_eq!(
+            (reported.cost_pico_usd, reported.cost_source),
+            (Some(7), Some(CostSource::Reported))
+        );
+        let speech = Usage {
+            characters: Some(28),
+            ..Usage::default()
+        };
+        assert_eq!(
+            cost("elevenlabs", "eleven_flash_v2_5", &speech),
+            Some(28 * 50_000_000)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_usage_panics_and_parts_add_up(input in 0..200_000_i64, cached: i64, output in 0..1_000_000_i64) {
+            let prices = Prices::built_in();
+            let whole = prices.cost(Some("openai"), "gpt-4o", &tokens(input, cached, output)).unwrap();
+            let (i, o) = (tokens(input, cached, 0), tokens(0, 0, output));
+            let parts = [i, o].map(|part| prices.cost(Some("openai"), "gpt-4o", &part).unwrap());
+            prop_assert_eq!(whole, parts[0] + parts[1]);
+        }
+    }
+}
