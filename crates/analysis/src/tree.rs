@@ -365,7 +365,11 @@ mod tests {
         assert_eq!(tree.roots(), [0, 2]);
         assert!(tree.is_orphan(0) && !tree.is_orphan(1) && !tree.is_orphan(2));
         assert!(!tree.is_complete(&c));
-        assert_eq!(tree.main_root(), Some(2), "a true root stands before a larger orphan");
+        assert_eq!(
+            tree.main_root(),
+            Some(2),
+            "a true root stands before a larger orphan"
+        );
     }
 
     #[test]
