@@ -1,1 +1,17 @@
-//! The binary meshscope: receivers, query API, static files, CLI
+//! The server: receivers, query API, the studio's files, command line.
+
+pub mod api;
+mod app;
+mod auth;
+mod body;
+pub mod cli;
+pub mod config;
+pub mod demo;
+mod grpc;
+mod ingest;
+mod otlp;
+mod serve;
+mod stats;
+mod studio;
+
+pub use serve::{Running, start};

@@ -1,3 +1,7 @@
 //! The binary `meshscope`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    meshscope_server::cli::main()
+}

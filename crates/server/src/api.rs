@@ -1,0 +1,345 @@
+//! The query API under `/api/v1`, and its OpenAPI document.
+
+use crate::app::{App, now};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use meshscope_api::{
+    COLUMNS_MEDIA_TYPE, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, Params, Problem, ProjectList,
+    Queue, SeriesQuery, ServerStatus, SessionDetail, SessionPage, SpanDetail, TraceDetail, TracePage,
+    UsageQuery, UsageReport, UsageRowPage,
+};
+use meshscope_model::{SpanId, TraceId};
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Title and description of the OpenAPI document; the paths come from the routes themselves.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Meshscope API",
+    description = "Sessions, traces, logs, metrics and usage of AI agents. 64-bit integers (times in ns since the \
+                   epoch, durations, tokens, pico-dollars) are decimal strings; ids are lower-case hex; what is not \
+                   known is absent. Times in queries are ns since the epoch or RFC 3339. Lists without `from` cover \
+                   the last 24 hours; `from=0` means all. Errors are RFC 9457 problem documents."
+))]
+struct Document;
+
+/// The API's routes, and the document that describes them.
+pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(status))
+        .routes(routes!(projects))
+        .routes(routes!(sessions))
+        .routes(routes!(session))
+        .routes(routes!(traces))
+        .routes(routes!(trace))
+        .routes(routes!(span))
+        .routes(routes!(logs))
+        .routes(routes!(metrics))
+        .routes(routes!(metric))
+        .routes(routes!(usage))
+        .routes(routes!(usage_rows))
+        .split_for_parts()
+}
+
+/// An error as `application/problem+json`.
+pub(crate) fn problem(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_vec(problem).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, Problem::MEDIA_TYPE)], body).into_response()
+}
+
+type Answer = Result<Response, Failure>;
+
+/// A problem on its way out of a handler.
+struct Failure(Problem);
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        problem(&self.0)
+    }
+}
+
+fn json(answer: &impl Serialize) -> Answer {
+    let body = serde_json::to_vec(answer).map_err(|error| Problem::internal(error.to_string()))?;
+    Ok((
+        [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::CACHE_CONTROL, "no-store"),
+        ],
+        body,
+    )
+        .into_response())
+}
+
+fn params(query: Option<String>) -> Params {
+    Params::parse(&query.unwrap_or_default())
+}
+
+fn found<T>(answer: Option<T>, what: impl FnOnce() -> String) -> Result<T, Problem> {
+    answer.ok_or_else(|| Problem::not_found(what()))
+}
+
+fn trace_id(text: &str) -> Result<TraceId, Problem> {
+    text.parse()
+        .map_err(|error| Problem::invalid_parameter("trace_id", format!("{error}")))
+}
+
+/// How the server stands.
+#[utoipa::path(get, path = "/api/v1/status", responses((status = 200, body = ServerStatus)))]
+async fn status(State(app): State<Arc<App>>) -> Answer {
+    let (counts, store) = app.ask(|store| Ok((store.counts()?, store.status()?))).await?;
+    let queue = app.writer.queue();
+    json(&ServerStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: app.started_at,
+        uptime_ns: now().saturating_sub(app.started_at),
+        counts,
+        rates: app.stats.rates(),
+        queue: Queue {
+            records: queue.records as u64,
+            capacity: queue.capacity as u64,
+            refused: queue.refused,
+        },
+        store,
+        listeners: app.listeners.clone(),
+        problems: app.stats.problems(),
+    })
+}
+
+/// Projects, latest activity first.
+#[utoipa::path(get, path = "/api/v1/projects", responses((status = 200, body = ProjectList)))]
+async fn projects(State(app): State<Arc<App>>) -> Answer {
+    json(&app.ask(meshscope_store::Store::projects).await?)
+}
+
+/// Sessions, latest start first.
+#[utoipa::path(get, path = "/api/v1/sessions",
+    params(
+        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
+        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
+        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
+        ("limit" = Option<u32>, Query, description = "Entries of a page, 1 to 10,000, 100 by default"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("q" = Option<String>, Query, description = "Text in title, ids, room, agents, models, tools, errors"),
+        ("system" = Option<String>, Query, description = "Only this agent system"),
+        ("room" = Option<String>, Query, description = "Only this room"),
+        ("session" = Option<String>, Query, description = "Only this session"),
+        ("agent" = Option<String>, Query, description = "Where this agent took part"),
+        ("model" = Option<String>, Query, description = "Where this model was called"),
+        ("status" = Option<String>, Query, description = "`active`, `ended` or `failed`"),
+        ("min_cost_usd" = Option<f64>, Query, description = "At least this cost"),
+        ("min_duration_ms" = Option<f64>, Query, description = "At least this duration"),
+        ("has_error" = Option<bool>, Query, description = "With or without failed spans"),
+        ("blocked" = Option<bool>, Query, description = "With or without blocked spans"),
+    ),
+    responses((status = 200, body = SessionPage), (status = 400, body = Problem)))]
+async fn sessions(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
+    let query = ListQuery::read(&params(query))?;
+    json(&app.ask(move |store| store.sessions(&query, now())).await?)
+}
+
+/// One session with its runs.
+#[utoipa::path(get, path = "/api/v1/sessions/{session_id}",
+    params(
+        ("session_id" = String, Path, description = "Identity of the session"),
+        ("project" = Option<String>, Query, description = "Its project, where several have a session of this name"),
+    ),
+    responses((status = 200, body = SessionDetail), (status = 404, body = Problem)))]
+async fn session(State(app): State<Arc<App>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answer {
+    let params = params(query);
+    params.only(&["project"])?;
+    let project = params
+        .get("project")
+        .filter(|project| *project != "*")
+        .map(str::to_owned);
+    let wanted = id.clone();
+    let session = app
+        .ask(move |store| store.session(project.as_deref(), &wanted, now()))
+        .await?;
+    json(&found(session, || format!("there is no session {id:?}"))?)
+}
+
+/// Traces, latest start first.
+#[utoipa::path(get, path = "/api/v1/traces",
+    params(
+        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
+        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
+        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
+        ("limit" = Option<u32>, Query, description = "Entries of a page, 1 to 10,000, 100 by default"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("q" = Option<String>, Query, description = "Text in names, services, agents, models, tools, errors, ids"),
+        ("system" = Option<String>, Query, description = "Only this agent system"),
+        ("room" = Option<String>, Query, description = "Only this room"),
+        ("session" = Option<String>, Query, description = "Only this session"),
+        ("agent" = Option<String>, Query, description = "Where this agent took part"),
+        ("model" = Option<String>, Query, description = "Where this model was called"),
+        ("status" = Option<String>, Query, description = "`active`, `ended` or `failed`"),
+        ("min_cost_usd" = Option<f64>, Query, description = "At least this cost"),
+        ("min_duration_ms" = Option<f64>, Query, description = "At least this duration"),
+        ("has_error" = Option<bool>, Query, description = "With or without failed spans"),
+        ("blocked" = Option<bool>, Query, description = "With or without blocked spans"),
+    ),
+    responses((status = 200, body = TracePage), (status = 400, body = Problem)))]
+async fn traces(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
+    let query = ListQuery::read(&params(query))?;
+    json(&app.ask(move |store| store.traces(&query, now())).await?)
+}
+
+/// One trace: the summary with every span in full as JSON, or the spans as columns.
+#[utoipa::path(get, path = "/api/v1/traces/{trace_id}",
+    params(("trace_id" = String, Path, description = "32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "JSON, or columns with `Accept: application/vnd.meshscope.columns`",
+         content((TraceDetail = "application/json"), (Vec<u8> = "application/vnd.meshscope.columns"))),
+        (status = 404, body = Problem)))]
+async fn trace(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+    let id = trace_id(&id)?;
+    let missing = || format!("there is no trace {id}");
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if accept.contains(COLUMNS_MEDIA_TYPE) {
+        let encoded = app
+            .ask(move |store| {
+                Ok(store
+                    .trace_columns(id)?
+                    .map(|c| meshscope_api::columns::encode(&c)))
+            })
+            .await?;
+        let types = [
+            (header::CONTENT_TYPE, COLUMNS_MEDIA_TYPE),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        return Ok((types, found(encoded, missing)?).into_response());
+    }
+    json(&found(app.ask(move |store| store.trace(id)).await?, missing)?)
+}
+
+/// One span with everything it carries.
+#[utoipa::path(get, path = "/api/v1/traces/{trace_id}/spans/{span_id}",
+    params(
+        ("trace_id" = String, Path, description = "32 hexadecimal digits"),
+        ("span_id" = String, Path, description = "16 hexadecimal digits"),
+    ),
+    responses((status = 200, body = SpanDetail), (status = 404, body = Problem)))]
+async fn span(State(app): State<Arc<App>>, Path((trace, span)): Path<(String, String)>) -> Answer {
+    let trace = trace_id(&trace)?;
+    let span: SpanId = span
+        .parse()
+        .map_err(|error| Problem::invalid_parameter("span_id", format!("{error}")))?;
+    let kept = app.ask(move |store| store.span(trace, span)).await?;
+    json(&found(kept, || {
+        format!("there is no span {span} in trace {trace}")
+    })?)
+}
+
+/// Log records, newest first.
+#[utoipa::path(get, path = "/api/v1/logs",
+    params(
+        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
+        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
+        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
+        ("limit" = Option<u32>, Query, description = "Entries of a page, 1 to 10,000, 100 by default"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("q" = Option<String>, Query, description = "Text in body, event name or attribute values"),
+        ("severity" = Option<String>, Query, description = "At least `trace`, `debug`, `info`, `warn`, `error` or `fatal`"),
+        ("session" = Option<String>, Query, description = "Only this session"),
+        ("trace_id" = Option<String>, Query, description = "Only this trace"),
+        ("room" = Option<String>, Query, description = "Only this room"),
+        ("service" = Option<String>, Query, description = "Only this service"),
+        ("system" = Option<String>, Query, description = "Only this agent system"),
+    ),
+    responses((status = 200, body = LogPage), (status = 400, body = Problem)))]
+async fn logs(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
+    let query = LogQuery::read(&params(query))?;
+    json(&app.ask(move |store| store.logs(&query, now())).await?)
+}
+
+/// Metrics by name.
+#[utoipa::path(get, path = "/api/v1/metrics",
+    params(
+        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
+        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
+        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
+        ("limit" = Option<u32>, Query, description = "Names at the most"),
+        ("session" = Option<String>, Query, description = "Only this session"),
+        ("room" = Option<String>, Query, description = "Only this room"),
+        ("service" = Option<String>, Query, description = "Only this service"),
+        ("q" = Option<String>, Query, description = "Text in the name"),
+    ),
+    responses((status = 200, body = MetricList), (status = 400, body = Problem)))]
+async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
+    let query = SeriesQuery::read(&params(query))?;
+    json(&app.ask(move |store| store.metrics(&query, now())).await?)
+}
+
+/// The series of one metric.
+#[utoipa::path(get, path = "/api/v1/metrics/{name}",
+    params(
+        ("name" = String, Path, description = "Name of the metric"),
+        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
+        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
+        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
+        ("limit" = Option<u32>, Query, description = "Series at the most"),
+        ("session" = Option<String>, Query, description = "Only this session"),
+        ("room" = Option<String>, Query, description = "Only this room"),
+        ("service" = Option<String>, Query, description = "Only this service"),
+    ),
+    responses((status = 200, body = MetricDetail), (status = 404, body = Problem)))]
+async fn metric(State(app): State<Arc<App>>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Answer {
+    let query = SeriesQuery::read(&params(query))?;
+    let wanted = name.clone();
+    let metric = app.ask(move |store| store.metric(&wanted, &query, now())).await?;
+    json(&found(metric, || {
+        format!("there is no metric {name:?} in this range")
+    })?)
+}
+
+/// Usage in buckets, groups and totals, from the ledger.
+#[utoipa::path(get, path = "/api/v1/usage",
+    params(
+        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
+        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
+        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
+        ("bucket" = Option<String>, Query, description = "`1s`, `10s`, `1m`, `5m`, `15m`, `1h`, `6h` or `1d`"),
+        ("by" = Option<String>, Query, description = "project session room agent role model provider tool service system"),
+        ("session" = Option<String>, Query, description = "Only this session"),
+        ("room" = Option<String>, Query, description = "Only this room"),
+        ("agent" = Option<String>, Query, description = "Only this agent"),
+        ("role" = Option<String>, Query, description = "Only this role"),
+        ("model" = Option<String>, Query, description = "Only this model"),
+        ("provider" = Option<String>, Query, description = "Only this provider"),
+        ("tool" = Option<String>, Query, description = "Only this tool"),
+        ("service" = Option<String>, Query, description = "Only this service"),
+        ("system" = Option<String>, Query, description = "Only this agent system"),
+    ),
+    responses((status = 200, body = UsageReport), (status = 400, body = Problem)))]
+async fn usage(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
+    let query = UsageQuery::read(&params(query))?;
+    json(&app.ask(move |store| store.usage(&query, now())).await?)
+}
+
+/// The ledger rows under a figure of `/usage`, newest first; takes the same filters.
+#[utoipa::path(get, path = "/api/v1/usage/rows",
+    params(
+        ("limit" = Option<u32>, Query, description = "Entries of a page, 1 to 10,000, 100 by default"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
+        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
+    ),
+    responses((status = 200, body = UsageRowPage), (status = 400, body = Problem)))]
+async fn usage_rows(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
+    let query = UsageQuery::read(&params(query))?;
+    json(&app.ask(move |store| store.usage_rows(&query, now())).await?)
+}

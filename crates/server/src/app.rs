@@ -1,0 +1,80 @@
+//! What all handlers share.
+
+use crate::config::Config;
+use crate::stats::Stats;
+use meshscope_analysis::cost::Prices;
+use meshscope_api::{Listener, Problem};
+use meshscope_store::writer::Writer;
+use meshscope_store::{Store, StoreError};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::Semaphore;
+
+/// How many queries run at a time; more wait.
+const QUERIES: usize = 8;
+
+/// The running server's parts.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) writer: Writer,
+    pub(crate) prices: Prices,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) started_at: i64,
+    queries: Semaphore,
+}
+
+/// The present in ns since the epoch.
+pub(crate) fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
+}
+
+impl App {
+    pub(crate) fn new(
+        config: Config,
+        store: Arc<dyn Store>,
+        writer: Writer,
+        stats: Arc<Stats>,
+        listeners: Vec<Listener>,
+    ) -> Self {
+        let queries = Semaphore::new(QUERIES);
+        Self {
+            config,
+            store,
+            writer,
+            prices: Prices::built_in(),
+            stats,
+            listeners,
+            started_at: now(),
+            queries,
+        }
+    }
+
+    /// Asks the store off the async threads.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let Ok(_permit) = self.queries.acquire().await else {
+            return Err(Problem::unavailable("the server is shutting down"));
+        };
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || ask(&*store)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error @ StoreError::Cursor)) => Err(Problem::invalid_parameter(
+                "cursor",
+                format!("{error}: give `next_cursor` of the page before, or leave it out for the first page"),
+            )),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a query failed");
+                Err(Problem::internal(error.to_string()))
+            }
+            Err(error) => {
+                tracing::error!(%error, "a query panicked");
+                Err(Problem::internal("the query failed; the server's log says more"))
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The command line.
+
+use crate::config::{Config, ServeArgs};
+use crate::{demo, serve};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// The studio for AI agents: receives what agents emit and shows what they did.
+#[derive(Debug, Parser)]
+#[command(name = "meshscope", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive telemetry, keep it, and serve the studio and its API.
+    Serve(ServeArgs),
+    /// Send a believable agent workload to a running server.
+    Demo(demo::Options),
+}
+
+/// Runs the program; errors go to standard error as one line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter =
+        EnvFilter::try_from_env("MESHSCOPE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,meshscope=info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("cannot start the runtime: {error}")),
+    };
+    let result = match cli.command {
+        Command::Serve(args) => Config::resolve(args).and_then(|config| runtime.block_on(serve::run(config))),
+        Command::Demo(options) => runtime.block_on(demo::run(options)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &str) -> ExitCode {
+    eprintln!("meshscope: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,197 @@
+//! Configuration: flag, else environment, else file, else default.
+
+use clap::Args;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Options of `meshscope serve`; each also as `MESHSCOPE_*` and, in snake case, in a TOML file.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServeArgs {
+    /// A TOML file with these options.
+    #[arg(long, env = "MESHSCOPE_CONFIG")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Where the data is kept [default: ~/.local/share/meshscope].
+    #[arg(long, env = "MESHSCOPE_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Studio and API [default: 127.0.0.1:4319]; port 0 takes a free one.
+    #[arg(long, env = "MESHSCOPE_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// OTLP over HTTP [default: 127.0.0.1:4318].
+    #[arg(long, env = "MESHSCOPE_OTLP_HTTP")]
+    pub otlp_http: Option<SocketAddr>,
+    /// OTLP over gRPC [default: 127.0.0.1:4317].
+    #[arg(long, env = "MESHSCOPE_OTLP_GRPC")]
+    pub otlp_grpc: Option<SocketAddr>,
+    /// Serve the studio from this directory instead of from within the binary.
+    #[arg(long, env = "MESHSCOPE_STUDIO_DIR")]
+    pub studio_dir: Option<PathBuf>,
+    /// Records that may wait to be written before senders are told to come back [default: 500000].
+    #[arg(long, env = "MESHSCOPE_QUEUE_RECORDS")]
+    pub queue_records: Option<usize>,
+    /// Largest body as sent, in MiB [default: 64].
+    #[arg(long, env = "MESHSCOPE_MAX_BODY_MIB")]
+    pub max_body_mib: Option<usize>,
+    /// Largest body after decompression, in MiB [default: 256].
+    #[arg(long, env = "MESHSCOPE_MAX_DECODED_MIB")]
+    pub max_decoded_mib: Option<usize>,
+    /// Memory of the engine, in MiB [default: 2048].
+    #[arg(long, env = "MESHSCOPE_ENGINE_MEMORY_MIB")]
+    pub engine_memory_mib: Option<u64>,
+    /// Origins of web pages that may send OTLP, comma separated; `*` is any.
+    #[arg(long, env = "MESHSCOPE_CORS_ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Option<Vec<String>>,
+    /// Keys that clients must show, comma separated; needed to listen beyond loopback.
+    #[arg(long, env = "MESHSCOPE_KEYS", value_delimiter = ',', hide_env_values = true)]
+    pub keys: Option<Vec<String>>,
+}
+
+/// The resolved configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the data is kept.
+    pub data_dir: PathBuf,
+    /// Studio and API.
+    pub listen: SocketAddr,
+    /// OTLP over HTTP.
+    pub otlp_http: SocketAddr,
+    /// OTLP over gRPC.
+    pub otlp_grpc: SocketAddr,
+    /// Directory of the studio's files, when not those in the binary.
+    pub studio_dir: Option<PathBuf>,
+    /// Records that may wait.
+    pub queue_records: usize,
+    /// Largest body as sent, bytes.
+    pub max_body: usize,
+    /// Largest body after decompression, bytes.
+    pub max_decoded: usize,
+    /// Memory of the engine, MiB.
+    pub engine_memory_mib: u64,
+    /// Origins of web pages that may send OTLP.
+    pub cors_origins: Vec<String>,
+    /// Keys that clients must show; none means that none is asked for.
+    pub keys: Vec<String>,
+}
+
+const MIB: usize = 1024 * 1024;
+
+impl Config {
+    /// Merges flags, environment and file, and checks the whole.
+    pub fn resolve(args: ServeArgs) -> Result<Self, String> {
+        let file = match &args.config {
+            None => ServeArgs::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| format!("cannot read the configuration {}: {error}", path.display()))?;
+                toml::from_str(&text)
+                    .map_err(|error| format!("the configuration {}: {error}", path.display()))?
+            }
+        };
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let config = Self {
+            data_dir: match args.data_dir.or(file.data_dir) {
+                Some(dir) => dir,
+                None => default_data_dir()?,
+            },
+            listen: args.listen.or(file.listen).unwrap_or(loopback(4319)),
+            otlp_http: args.otlp_http.or(file.otlp_http).unwrap_or(loopback(4318)),
+            otlp_grpc: args.otlp_grpc.or(file.otlp_grpc).unwrap_or(loopback(4317)),
+            studio_dir: args.studio_dir.or(file.studio_dir),
+            queue_records: args.queue_records.or(file.queue_records).unwrap_or(500_000),
+            max_body: args
+                .max_body_mib
+                .or(file.max_body_mib)
+                .unwrap_or(64)
+                .saturating_mul(MIB),
+            max_decoded: args
+                .max_decoded_mib
+                .or(file.max_decoded_mib)
+                .unwrap_or(256)
+                .saturating_mul(MIB),
+            engine_memory_mib: args.engine_memory_mib.or(file.engine_memory_mib).unwrap_or(2_048),
+            cors_origins: args.cors_origins.or(file.cors_origins).unwrap_or_default(),
+            keys: args
+                .keys
+                .or(file.keys)
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|key| !key.is_empty())
+                .collect(),
+        };
+        config.check().map(|()| config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (option, address) in [
+            ("listen", self.listen),
+            ("otlp-http", self.otlp_http),
+            ("otlp-grpc", self.otlp_grpc),
+        ] {
+            if self.keys.is_empty() && !address.ip().is_loopback() {
+                return Err(format!(
+                    "--{option} {address} is reachable from other machines: give --keys (or MESHSCOPE_KEYS) \
+                     that clients must show, or listen on 127.0.0.1"
+                ));
+            }
+        }
+        if self.queue_records == 0 {
+            return Err("queue-records must be at least 1".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn default_data_dir() -> Result<PathBuf, String> {
+    let base = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let base = base
+        .or_else(home)
+        .ok_or("neither XDG_DATA_HOME nor HOME is set: give --data-dir")?;
+    Ok(base.join("meshscope"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_file_and_unknown_keys_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m.toml");
+        std::fs::write(&path, "queue_records = 7\nlisten = \"127.0.0.1:1\"\n").unwrap();
+        let args = ServeArgs {
+            config: Some(path.clone()),
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 2))),
+            data_dir: Some(dir.path().to_owned()),
+            ..ServeArgs::default()
+        };
+        let config = Config::resolve(args.clone()).unwrap();
+        assert_eq!(
+            (
+                config.queue_records,
+                config.listen.port(),
+                config.otlp_grpc.port()
+            ),
+            (7, 2, 4317)
+        );
+        std::fs::write(&path, "listen = \"x\"\n").unwrap();
+        assert!(Config::resolve(args).unwrap_err().contains("listen"));
+    }
+
+    #[test]
+    fn beyond_loopback_keys_are_asked_for() {
+        let open = |keys| ServeArgs {
+            listen: Some(SocketAddr::from(([0, 0, 0, 0], 4319))),
+            keys,
+            data_dir: Some("/tmp".into()),
+            ..ServeArgs::default()
+        };
+        assert!(Config::resolve(open(None)).unwrap_err().contains("--keys"));
+        assert!(Config::resolve(open(Some(vec![String::new()]))).is_err());
+        assert!(Config::resolve(open(Some(vec!["k".to_owned()]))).is_ok());
+    }
+}

@@ -1,0 +1,92 @@
+//! From bytes to durable records: the one way in for HTTP and gRPC.
+
+use crate::app::{App, now};
+use bytes::Bytes;
+use meshscope_api::Problem;
+use meshscope_model::batch::PointUsage;
+use meshscope_model::{Batch, Origin};
+use meshscope_store::writer::WriteError;
+use meshscope_telemetry::{Decoded, Encoding, Rejected, Signal, decode};
+use std::sync::Arc;
+
+/// Where records belong that do not say so themselves.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fallback {
+    pub(crate) project: Option<String>,
+    pub(crate) session: Option<String>,
+}
+
+/// Decodes, understands, prices and keeps a request; returns when it is durable.
+pub(crate) async fn ingest(
+    app: &Arc<App>,
+    signal: Signal,
+    encoding: Encoding,
+    body: Bytes,
+    fallback: Fallback,
+) -> Result<Rejected, Problem> {
+    let worker = Arc::clone(app);
+    let decoded = tokio::task::spawn_blocking(move || -> Result<Decoded, Problem> {
+        let mut decoded =
+            decode(signal, encoding, &body).map_err(|error| Problem::invalid_body(error.to_string()))?;
+        complete(&worker, &mut decoded.batch, &fallback);
+        Ok(decoded)
+    });
+    let decoded = decoded.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a decoder panicked");
+        Err(Problem::internal(
+            "the body could not be decoded; the server's log says more",
+        ))
+    });
+    let Decoded { batch, rejected } = match decoded {
+        Ok(decoded) => decoded,
+        Err(problem) => {
+            app.stats.problem(signal, 0, &problem.detail, now());
+            return Err(problem);
+        }
+    };
+    if !rejected.messages.is_empty() {
+        app.stats
+            .problem(signal, rejected.records, &rejected.message(), now());
+    }
+    match app.writer.submit(batch).await {
+        Ok(()) => Ok(rejected),
+        Err(error @ (WriteError::Full { .. } | WriteError::Closed)) => {
+            Err(Problem::unavailable(error.to_string()))
+        }
+        Err(error @ WriteError::Failed(_)) => {
+            app.stats.problem(signal, 0, &error.to_string(), now());
+            Err(Problem::internal(error.to_string()))
+        }
+    }
+}
+
+/// Fills in what the records leave to the receiver: project, session, cost.
+fn complete(app: &App, batch: &mut Batch, fallback: &Fallback) {
+    let place = |origin: &mut Origin| {
+        if origin.project.is_none() {
+            origin.project = Some(fallback.project.clone().unwrap_or_else(|| "default".to_owned()));
+        }
+        if origin.session.is_none() && fallback.session.is_some() {
+            origin.session.clone_from(&fallback.session);
+        }
+    };
+    for entry in &mut batch.spans {
+        place(&mut entry.facts.origin);
+        app.prices.apply(&mut entry.facts);
+    }
+    for entry in &mut batch.logs {
+        place(&mut entry.origin);
+    }
+    for entry in &mut batch.points {
+        place(&mut entry.origin);
+        if let Some(PointUsage {
+            usage,
+            model,
+            provider,
+        }) = &mut entry.usage
+        {
+            app.prices
+                .apply_usage(provider.as_deref(), model.as_deref(), usage);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Starting and ending: sockets, store, writer, and a graceful end.
+
+use crate::app::App;
+use crate::config::Config;
+use crate::stats::Stats;
+use crate::studio::Studio;
+use crate::{api, auth, grpc, otlp};
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{Method, header};
+use axum::middleware;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use meshscope_api::{Listener, Problem};
+use meshscope_store::writer::Writer;
+use meshscope_store::{DuckDb, Options, Store};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tower_http::compression::CompressionLayer;
+
+/// A running server.
+pub struct Running {
+    /// Address of the studio and API.
+    pub api: SocketAddr,
+    /// Address of OTLP over HTTP.
+    pub otlp_http: SocketAddr,
+    /// Address of OTLP over gRPC.
+    pub otlp_grpc: SocketAddr,
+    app: Arc<App>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Runs the server until it is told to end.
+pub(crate) async fn run(config: Config) -> Result<(), String> {
+    let running = start(config).await?;
+    println!("studio http://{}", running.api);
+    println!("otlp/http http://{}", running.otlp_http);
+    println!("otlp/grpc http://{}", running.otlp_grpc);
+    terminated().await?;
+    tracing::info!("ending: writing what waits");
+    running.stop().await
+}
+
+/// Waits for ctrl-c or SIGTERM.
+async fn terminated() -> Result<(), String> {
+    let cannot = |error: std::io::Error| format!("cannot wait for signals: {error}");
+    #[cfg(unix)]
+    {
+        let kind = tokio::signal::unix::SignalKind::terminate();
+        let mut terminate = tokio::signal::unix::signal(kind).map_err(cannot)?;
+        tokio::select! {
+            stop = tokio::signal::ctrl_c() => stop.map_err(cannot),
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.map_err(cannot)
+}
+
+async fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| {
+        format!("cannot listen on {address} for {name}: {error}; give --{name} another address")
+    })
+}
+
+/// Binds, opens the store and starts serving; returns when requests are taken.
+pub async fn start(config: Config) -> Result<Running, String> {
+    let api_listener = bind("listen", config.listen).await?;
+    let http_listener = bind("otlp-http", config.otlp_http).await?;
+    let grpc_listener = bind("otlp-grpc", config.otlp_grpc).await?;
+    let address = |listener: &TcpListener| listener.local_addr().map_err(|error| error.to_string());
+    let (api, otlp_http, otlp_grpc) = (
+        address(&api_listener)?,
+        address(&http_listener)?,
+        address(&grpc_listener)?,
+    );
+
+    let options = Options {
+        memory_mib: config.engine_memory_mib,
+        ..Options::default()
+    };
+    let dir = config.data_dir.clone();
+    let store = tokio::task::spawn_blocking(move || DuckDb::open(&dir, &options)).await;
+    let store: Arc<dyn Store> = Arc::new(
+        store
+            .map_err(|error| error.to_string())?
+            .map_err(|e| e.to_string())?,
+    );
+    let stats = Arc::new(Stats::default());
+    let counted = Arc::clone(&stats);
+    let writer = Writer::start(Arc::clone(&store), config.queue_records, move |written| {
+        counted.written(written);
+    })
+    .map_err(|error| format!("cannot start the writer: {error}"))?;
+    let listener = |name: &str, address: SocketAddr| Listener {
+        name: name.to_owned(),
+        url: format!("http://{address}"),
+    };
+    let listeners = vec![
+        listener("api", api),
+        listener("otlp_http", otlp_http),
+        listener("otlp_grpc", otlp_grpc),
+    ];
+    let app = Arc::new(App::new(config, store, writer, stats, listeners));
+
+    let (stop, stopped) = watch::channel(false);
+    let tasks = vec![
+        serve_http("api", api_listener, api_router(&app), stopped.clone()),
+        serve_http("otlp-http", http_listener, otlp::router(&app), stopped.clone()),
+        serve_grpc(grpc_listener, &app, stopped),
+    ];
+    Ok(Running {
+        api,
+        otlp_http,
+        otlp_grpc,
+        app,
+        stop,
+        tasks,
+    })
+}
+
+impl Running {
+    /// Takes nothing more, finishes what is under way, writes what waits and closes the store.
+    pub async fn stop(self) -> Result<(), String> {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            task.await.map_err(|error| error.to_string())?;
+        }
+        let app = self.app;
+        let closed = tokio::task::spawn_blocking(move || {
+            app.writer.close();
+            app.store.close()
+        });
+        closed
+            .await
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is an end too.
+    if stopped.wait_for(|stop| *stop).await.is_err() {
+        tracing::debug!("the server was dropped");
+    }
+}
+
+fn serve_http(
+    name: &'static str,
+    listener: TcpListener,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router)
+            .with_graceful_shutdown(until(stopped))
+            .await
+        {
+            tracing::error!(%error, name, "a listener ended");
+        }
+    })
+}
+
+fn serve_grpc(listener: TcpListener, app: &Arc<App>, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+    let routes = grpc::routes(app);
+    tokio::spawn(async move {
+        let incoming = futures_util::stream::unfold(listener, |listener| async move {
+            let accepted = listener.accept().await.map(|(stream, _)| stream);
+            Some((accepted, listener))
+        });
+        let server = tonic::transport::Server::builder().add_routes(routes);
+        if let Err(error) = server
+            .serve_with_incoming_shutdown(incoming, until(stopped))
+            .await
+        {
+            tracing::error!(%error, "the gRPC listener ended");
+        }
+    })
+}
+
+/// Studio and API.
+fn api_router(app: &Arc<App>) -> Router {
+    let studio = Studio::new(app.config.studio_dir.clone());
+    let (routes, document) = api::router();
+    let document = serde_json::to_string(&document).unwrap_or_default();
+    let files = move |request: Request| {
+        let studio = studio.clone();
+        async move { answer_other(&studio, &request) }
+    };
+    let keys = middleware::from_fn_with_state(Arc::clone(app), auth::require);
+    routes
+        .route(
+            "/api/v1/openapi.json",
+            get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document) }),
+        )
+        .method_not_allowed_fallback(|| async {
+            api::problem(&Problem::method_not_allowed("this path takes GET"))
+        })
+        .fallback(files)
+        .layer(CompressionLayer::new())
+        .layer(keys)
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(|| async { "ready" }))
+        .with_state(Arc::clone(app))
+}
+
+fn answer_other(studio: &Studio, request: &Request) -> Response {
+    if request.method() == Method::GET || request.method() == Method::HEAD {
+        return studio.serve(request);
+    }
+    let problem = api::problem(&Problem::method_not_allowed("this path takes GET"));
+    ([(header::ALLOW, "GET, HEAD")], problem).into_response()
+}
