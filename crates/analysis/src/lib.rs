@@ -4,9 +4,17 @@
 //! of plain integers, without recursion: it may have a million spans or be a thousand levels deep.
 
 pub mod cost;
+pub mod critical_path;
+pub mod self_time;
+pub mod session;
+pub mod totals;
 pub mod tree;
 
 #[cfg(test)]
 mod testing;
 
+pub use critical_path::{Segment, critical_path};
+pub use self_time::{own_time, own_times};
+pub use session::{Sessions, TraceSession};
+pub use totals::{Totals, TraceFacts, subtree_sums};
 pub use tree::Tree;
