@@ -16,5 +16,5 @@ mod testing;
 pub use critical_path::{Segment, critical_path};
 pub use self_time::{own_time, own_times};
 pub use session::{Sessions, TraceSession};
-pub use totals::{Totals, TraceFacts, subtree_sums};
+pub use totals::{Totals, TraceFacts, subtree_flags, subtree_sums};
 pub use tree::Tree;

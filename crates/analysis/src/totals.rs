@@ -144,6 +144,19 @@ pub fn subtree_sums(tree: &Tree, column: &[i64]) -> Vec<i64> {
     sums
 }
 
+/// Bits of [`flag`] that any span *below* each row has, the row itself left out: what a folded
+/// line hides.
+#[must_use]
+pub fn subtree_flags(tree: &Tree, flags: &[u8]) -> Vec<u8> {
+    let mut below = vec![0; tree.len()];
+    for row in tree.order().iter().rev() {
+        if let Some(parent) = tree.parent(*row) {
+            below[parent as usize] |= below[*row as usize] | flags.get(*row as usize).copied().unwrap_or(0);
+        }
+    }
+    below
+}
+
 /// The different texts of an interned column, without the empty one.
 fn names(columns: &SpanColumns, column: &[u32]) -> Vec<String> {
     let indexes: BTreeSet<u32> = column.iter().copied().collect();
@@ -229,6 +242,8 @@ mod tests {
         let third = Totals::of_subtree(&c, &tree, 2);
         assert_eq!((third.total_tokens, third.cost), (Some(11), None));
         assert_eq!(Totals::of_subtree(&c, &tree, 4).total_tokens, None);
+        let trouble = flag::ERROR | flag::BLOCKED;
+        assert_eq!(subtree_flags(&tree, &c.flags), [trouble, 0, trouble, 0, 0]);
         assert_eq!(
             subtree_sums(&tree, &c.total_tokens),
             [179, 168, 11, ABSENT, ABSENT]

@@ -4,14 +4,21 @@
 //! A *span* is a row number of [`meshscope_model::SpanColumns`]; a *line* is a place in the
 //! list of what is visible, from the top.
 
+pub mod bars;
 mod bitset;
 pub mod format;
+pub mod hit;
 pub mod rows;
+pub mod text;
 pub mod ticks;
 pub mod viewport;
+pub mod waterfall;
 
 #[cfg(test)]
 mod testing;
 
+pub use bars::{Bar, BarPlace, Label, Side};
+pub use hit::{Hit, Part};
 pub use rows::{Line, Rows, Step};
 pub use viewport::{Scroll, TimeView};
+pub use waterfall::{Frame, Waterfall};

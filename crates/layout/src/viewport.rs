@@ -150,7 +150,7 @@ impl TimeView {
         // The difference is taken as an integer: two times of this century are exact as f64
         // only to 256 ns.
         let from_start = i128::from(time) - i128::from(self.start);
-        from_start as f64 / self.length().max(1) as f64 * self.width
+        from_start as f64 * self.width / self.length().max(1) as f64
     }
 
     /// The time at `x`, to the nearest ns.
