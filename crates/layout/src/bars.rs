@@ -154,21 +154,22 @@ impl Waterfall<'_> {
         (!text.is_empty()).then_some(Label { text, x, side })
     }
 
-    /// What stands at the bar of `span`: `● timed out`, `◆ blocked`, `8.42 s`, `8.42 s …` while it runs.
+    /// What stands at the bar of `span`: `● timed out`, `◆ blocked: no budget`, `8.42 s`, and
+    /// `8.42 s …` while it runs.
     #[must_use]
     pub fn label_text(&self, span: u32) -> String {
         let row = span as usize;
         let message = self.columns.message.get(row).copied().unwrap_or(0);
-        let or = |word: &'static str| match self.columns.string(message) {
-            "" => word.to_owned(),
-            text => text.to_owned(),
-        };
+        let message = self.columns.string(message);
         let (start, end) = self.times(span);
         let duration = format::duration(end.saturating_sub(start));
         if self.columns.has_flag(row, flag::BLOCKED) {
-            format!("◆ {}", or("blocked"))
+            match message {
+                "" => "◆ blocked".to_owned(),
+                reason => format!("◆ blocked: {reason}"),
+            }
         } else if self.columns.has_flag(row, flag::ERROR) {
-            format!("● {}", or("failed"))
+            format!("● {}", if message.is_empty() { "failed" } else { message })
         } else if self.columns.has_flag(row, flag::IN_PROGRESS) {
             format!("{duration} …")
         } else {

@@ -8,6 +8,8 @@ pub mod bars;
 mod bitset;
 pub mod format;
 pub mod hit;
+pub mod minimap;
+pub mod profile;
 pub mod rows;
 pub mod text;
 pub mod ticks;
@@ -19,6 +21,8 @@ mod testing;
 
 pub use bars::{Bar, BarPlace, Label, Side};
 pub use hit::{Hit, Part};
+pub use minimap::{Minimap, Run};
+pub use profile::{Bucket, Profile};
 pub use rows::{Line, Rows, Step};
 pub use viewport::{Scroll, TimeView};
 pub use waterfall::{Frame, Waterfall};
