@@ -289,17 +289,26 @@ fn find(columns: &SpanColumns, by_id: &[u32], span_id: u64) -> Option<u32> {
 
 /// The parent row of each row as sent, [`NONE`] where there is none; marks orphans.
 fn parents(columns: &SpanColumns, by_id: &[u32], marks: &mut [u8]) -> Vec<u32> {
-    // Siblings mostly stand close together, so the last answer is often the next.
-    let mut last = (0, NONE);
-    let mut parents = Vec::with_capacity(marks.len());
-    for (id, marks) in columns.parent_span_id.iter().zip(marks) {
-        if *id != last.0 {
-            last = (*id, find(columns, by_id, *id).unwrap_or(NONE));
+    let n = marks.len();
+    let named = |row: &u32| columns.parent_span_id[*row as usize];
+    let mut children: Vec<u32> = (0..n as u32).filter(|row| named(row) != 0).collect();
+    children.sort_unstable_by_key(|row| named(row));
+    // Both lists by id, side by side: far quicker than a million look-ups.
+    let mut known = by_id.iter().copied().peekable();
+    let mut parents = vec![NONE; n];
+    for row in children {
+        let id = named(&row);
+        while known
+            .next_if(|known| columns.span_id[*known as usize] < id)
+            .is_some()
+        {}
+        match known
+            .peek()
+            .filter(|known| columns.span_id[**known as usize] == id)
+        {
+            Some(parent) => parents[row as usize] = *parent,
+            None => marks[row as usize] |= mark::ORPHAN,
         }
-        if *id != 0 && last.1 == NONE {
-            *marks |= mark::ORPHAN;
-        }
-        parents.push(if *id == 0 { NONE } else { last.1 });
     }
     parents
 }
