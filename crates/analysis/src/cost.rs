@@ -257,6 +257,45 @@ mod tests {
     }
 
     #[test]
+    fn a_model_is_not_priced_as_its_elder_or_its_smaller_kin() {
+        // Pico-dollars of one token in and one out.
+        let cases = [
+            ("anthropic", "claude-opus-4-20250514", 90_000_000),
+            ("anthropic", "claude-opus-4-6", 30_000_000),
+            ("aws.bedrock", "us.anthropic.claude-opus-4-7-v1:0", 30_000_000),
+            ("anthropic", "claude-opus-5-5", 24_000_000),
+            ("anthropic", "claude-sonnet-5", 12_000_000),
+            ("openai", "gpt-5-2025-08-07", 11_250_000),
+            ("openai", "gpt-5.2", 15_750_000),
+            ("openai", "gpt-5.5-pro", 210_000_000),
+            ("openai", "gpt-5.4-nano", 1_450_000),
+            ("openai", "gpt-6.1-terra", 6_000_000),
+            ("openai", "o1-pro", 750_000_000),
+            ("google", "gemini-3.5-flash-lite", 2_800_000),
+            ("xai", "grok-4.5", 8_000_000),
+            ("mistral_ai", "mistral-large-2512", 2_000_000),
+            ("cohere", "command-r7b-12-2024", 187_500),
+        ];
+        for (provider, model, pico) in cases {
+            assert_eq!(cost(provider, model, &tokens(1, 0, 1)), Some(pico), "{model}");
+        }
+        let spoken = Usage {
+            tokens: Tokens {
+                input: Some(10),
+                audio_input: Some(8),
+                output: Some(5),
+                audio_output: Some(4),
+                ..Tokens::default()
+            },
+            ..Usage::default()
+        };
+        assert_eq!(
+            cost("openai", "gpt-4o-audio-preview", &spoken),
+            Some(2 * 2_500_000 + 8 * 40_000_000 + 10_000_000 + 4 * 80_000_000)
+        );
+    }
+
+    #[test]
     fn what_is_not_known_has_no_cost() {
         assert_eq!(cost("ollama", "qwen3", &tokens(1, 0, 1)), None);
         let total = Usage {
