@@ -1,3 +1,5 @@
-//! Mounts the studio.
+//! Mounts the studio on the page's body.
 
-fn main() {}
+fn main() {
+    meshscope_studio::mount_to_body();
+}

@@ -1,0 +1,107 @@
+//! A fetched value that follows the URL: asked again when what it depends on changes, kept on
+//! the screen meanwhile, and dropped when the page goes.
+
+use crate::state::Live;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use meshscope_api::Problem;
+use std::future::Future;
+use web_sys::{AbortController, AbortSignal};
+
+/// What came of the latest request.
+pub(crate) struct Fetch<T: Send + Sync + 'static> {
+    /// The latest value; stays while the next one is on its way.
+    pub value: RwSignal<Option<T>>,
+    /// Why the latest request failed.
+    pub error: RwSignal<Option<Problem>>,
+    /// A request is under way that was not asked by a tick of the clock.
+    pub loading: RwSignal<bool>,
+    again: Trigger,
+}
+
+impl<T: Send + Sync + 'static> Clone for Fetch<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Send + Sync + 'static> Copy for Fetch<T> {}
+
+impl<T: Send + Sync + 'static> Fetch<T> {
+    /// Asks again.
+    pub(crate) fn retry(&self) {
+        self.again.notify();
+    }
+}
+
+/// Fetches `key()` by `fetch` whenever the key changes, and again at each tick while live.
+/// A key of `None` asks nothing.
+pub(crate) fn use_fetch<T, K, F>(
+    key: impl Fn() -> Option<K> + Send + Sync + 'static,
+    fetch: impl Fn(K, Option<AbortSignal>) -> F + Send + Sync + 'static,
+) -> Fetch<T>
+where
+    T: Send + Sync + 'static,
+    K: PartialEq + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<T, Problem>> + 'static,
+{
+    let state = Fetch {
+        value: RwSignal::new(None),
+        error: RwSignal::new(None),
+        loading: RwSignal::new(true),
+        again: Trigger::new(),
+    };
+    let live = expect_context::<Live>();
+    let under_way = StoredValue::new_local(None::<AbortController>);
+    let generation = StoredValue::new(0_u32);
+    on_cleanup(move || abort(under_way));
+    Effect::new(move |before: Option<Option<K>>| {
+        let key = key();
+        live.tick.track();
+        state.again.track();
+        let changed = before.as_ref().is_none_or(|before| *before != key);
+        let Some(asked) = key.clone() else {
+            state.loading.set(false);
+            return key;
+        };
+        // A tick does not overtake a request that is still under way.
+        if !changed && under_way.with_value(Option::is_some) && !state.error.with_untracked(Option::is_some) {
+            return key;
+        }
+        abort(under_way);
+        let controller = AbortController::new().ok();
+        let signal = controller.as_ref().map(AbortController::signal);
+        under_way.set_value(controller);
+        if changed {
+            state.loading.set(true);
+        }
+        generation.update_value(|n| *n = n.wrapping_add(1));
+        let mine = generation.get_value();
+        let answer = fetch(asked, signal);
+        spawn_local(async move {
+            let answer = answer.await;
+            if generation.try_get_value() != Some(mine) {
+                return;
+            }
+            under_way.set_value(None);
+            state.loading.set(false);
+            match answer {
+                Ok(value) => {
+                    state.error.set(None);
+                    state.value.set(Some(value));
+                }
+                Err(problem) => state.error.set(Some(problem)),
+            }
+        });
+        key
+    });
+    state
+}
+
+fn abort(under_way: StoredValue<Option<AbortController>, LocalStorage>) {
+    under_way.try_update_value(|controller| {
+        if let Some(controller) = controller.take() {
+            controller.abort();
+        }
+    });
+}

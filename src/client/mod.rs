@@ -1,0 +1,88 @@
+//! Typed calls over the API.
+
+mod fetch;
+
+pub(crate) use fetch::{Fetch, use_fetch};
+
+use gloo_net::http::Request;
+use leptos::prelude::*;
+use meshscope_api::{COLUMNS_MEDIA_TYPE, Params, Problem};
+use meshscope_model::SpanColumns;
+use serde::de::DeserializeOwned;
+use web_sys::AbortSignal;
+
+/// Where the API is.
+#[derive(Debug, Clone)]
+struct Origin(String);
+
+/// Makes the API's origin known to the studio.
+pub(crate) fn provide(origin: &str) {
+    provide_context(Origin(origin.trim_end_matches('/').to_owned()));
+}
+
+/// Origin of the API; empty for the page's own.
+pub(crate) fn origin() -> String {
+    use_context::<Origin>().map(|origin| origin.0).unwrap_or_default()
+}
+
+/// `/api/v1/` + path + query.
+fn url(origin: &str, path: &str, params: &Params) -> String {
+    let query = params.to_query();
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("{origin}/api/v1/{path}{mark}{query}")
+}
+
+/// A problem for what never became an answer.
+fn unreachable(error: &gloo_net::Error) -> Problem {
+    Problem {
+        title: "The server cannot be reached".to_owned(),
+        detail: format!("{error}. Is `meshscope serve` running?"),
+        ..Problem::unavailable("")
+    }
+}
+
+async fn bytes(
+    origin: &str,
+    path: &str,
+    params: &Params,
+    accept: &str,
+    abort: Option<&AbortSignal>,
+) -> Result<Vec<u8>, Problem> {
+    let request = Request::get(&url(origin, path, params))
+        .header("accept", accept)
+        .abort_signal(abort);
+    let response = request.send().await.map_err(|error| unreachable(&error))?;
+    let status = response.status();
+    let body = response.binary().await.map_err(|error| unreachable(&error))?;
+    if response.ok() {
+        return Ok(body);
+    }
+    Err(serde_json::from_slice(&body).unwrap_or_else(|_| Problem {
+        status,
+        ..Problem::internal(format!("the server answered {status} to {path}"))
+    }))
+}
+
+/// `GET /api/v1/{path}` as JSON.
+pub(crate) async fn get<T: DeserializeOwned>(
+    origin: &str,
+    path: &str,
+    params: &Params,
+    abort: Option<&AbortSignal>,
+) -> Result<T, Problem> {
+    let body = bytes(origin, path, params, "application/json", abort).await?;
+    serde_json::from_slice(&body)
+        .map_err(|error| Problem::internal(format!("the answer to {path} cannot be read: {error}")))
+}
+
+/// The columns of a trace.
+pub(crate) async fn columns(
+    origin: &str,
+    trace_id: &str,
+    abort: Option<&AbortSignal>,
+) -> Result<SpanColumns, Problem> {
+    let path = format!("traces/{}", meshscope_api::params::encode(trace_id));
+    let body = bytes(origin, &path, &Params::default(), COLUMNS_MEDIA_TYPE, abort).await?;
+    meshscope_api::columns::decode(&body)
+        .map_err(|error| Problem::internal(format!("the trace cannot be read: {error}")))
+}

@@ -1,0 +1,30 @@
+//! A button that copies a text.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen_futures::JsFuture;
+
+/// Copies `text`; says so for a moment.
+#[component]
+pub(crate) fn Copy(#[prop(into)] text: String, #[prop(optional, into)] label: String) -> impl IntoView {
+    let said = RwSignal::new("");
+    let kept = StoredValue::new(text);
+    let copy = move |_| {
+        spawn_local(async move {
+            let written =
+                JsFuture::from(window().navigator().clipboard().write_text(&kept.get_value())).await;
+            said.set(if written.is_ok() { "copied" } else { "not allowed" });
+            set_timeout(move || said.set(""), std::time::Duration::from_millis(1_500));
+        });
+    };
+    let name = if label.is_empty() {
+        "Copy".to_owned()
+    } else {
+        format!("Copy {label}")
+    };
+    view! {
+        <button class="copy" aria-label=name title="Copy" on:click=copy>
+            {move || if said.get().is_empty() { "\u{29c9}" } else { said.get() }}
+        </button>
+    }
+}

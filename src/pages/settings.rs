@@ -1,0 +1,110 @@
+//! Settings: how the server stands, what was wrong with what came in, and preferences.
+
+use crate::client::{self, use_fetch};
+use crate::components::copy::Copy;
+use crate::components::fact::Fact;
+use crate::components::states::Fetched;
+use crate::components::time_text::{TimeText, zone};
+use crate::state::prefs::{Prefs, Theme};
+use leptos::prelude::*;
+use meshscope_api::{Params, ServerStatus};
+use meshscope_layout::format;
+
+/// The page.
+#[component]
+pub(crate) fn SettingsPage() -> impl IntoView {
+    let origin = client::origin();
+    let status = use_fetch(
+        || Some(()),
+        move |(), abort| {
+            let origin = origin.clone();
+            async move { client::get::<ServerStatus>(&origin, "status", &Params::default(), abort.as_ref()).await }
+        },
+    );
+    view! {
+        <div class="heading"><h1>"Settings"</h1></div>
+        <Appearance />
+        <Fetched fetch=status what="the server's status" content=|status: &ServerStatus| server(status.clone()) />
+    }
+}
+
+#[component]
+fn Appearance() -> impl IntoView {
+    let prefs = expect_context::<Prefs>();
+    let choice = move |theme: Theme| {
+        let on = move || prefs.theme.get() == theme;
+        view! {
+            <button class="pill" class:on=on aria-pressed=move || on().to_string()
+                on:click=move |_| prefs.theme.set(theme)>{theme.as_str()}</button>
+        }
+    };
+    view! {
+        <section class="panel card">
+            <h2>"Appearance"</h2>
+            <div class="row">
+                <span class="muted">"Theme"</span>
+                {Theme::ALL.map(choice).collect_view()}
+                <span class="muted">{format!("Times are shown in {}", zone())}</span>
+            </div>
+        </section>
+    }
+}
+
+fn server(status: ServerStatus) -> impl IntoView {
+    let whole = |n: u64| format::integer(i64::try_from(n).unwrap_or(i64::MAX));
+    let rate = |x: f64| format!("{x:.1}/s");
+    let listener = |listener: meshscope_api::Listener| {
+        let url = listener.url.clone();
+        view! { <div class="row"><span class="muted listener">{listener.name}</span><code>{listener.url}</code><Copy text=url /></div> }
+    };
+    let problems = if status.problems.is_empty() {
+        view! { <p class="muted">"Everything that came in could be kept as it was sent."</p> }.into_any()
+    } else {
+        let row = |p: meshscope_api::IngestProblem| {
+            view! {
+                <tr>
+                    <td class="muted nowrap"><TimeText ns=p.last_at /></td><td>{p.signal}</td>
+                    <td class="num">{p.seen}</td><td class="num">{p.rejected}</td><td>{p.message}</td>
+                </tr>
+            }
+        };
+        view! {
+            <table class="list">
+                <thead><tr><th>"Last seen"</th><th>"Signal"</th><th class="num">"Seen"</th><th class="num">"Left out"</th><th>"What was wrong"</th></tr></thead>
+                <tbody>{status.problems.into_iter().map(row).collect_view()}</tbody>
+            </table>
+        }
+        .into_any()
+    };
+    view! {
+        <section class="panel card">
+            <h2>"Server"</h2>
+            <div class="facts">
+                <Fact name="Version" value=status.version />
+                <Fact name="Up" value=format::duration(status.uptime_ns) />
+                <Fact name="Spans" value=whole(status.counts.spans) />
+                <Fact name="Log records" value=whole(status.counts.logs) />
+                <Fact name="Metric points" value=whole(status.counts.metric_points) />
+                <Fact name="Sessions" value=whole(status.counts.sessions) />
+            </div>
+            <div class="facts">
+                <Fact name="Spans now" value=rate(status.rates.spans_per_second) />
+                <Fact name="Logs now" value=rate(status.rates.logs_per_second) />
+                <Fact name="Points now" value=rate(status.rates.metric_points_per_second) />
+                <Fact name="Waiting" value=format!("{} of {}", whole(status.queue.records), whole(status.queue.capacity)) />
+                <Fact name="Refused" value=whole(status.queue.refused) />
+                <Fact name="Store" value=format::bytes(status.store.size_bytes) title=status.store.path.clone() />
+                <Fact name="Engine" value=status.store.engine />
+            </div>
+            <p class="muted mono clip">{status.store.path}</p>
+        </section>
+        <section class="panel card">
+            <h2>"Listening"</h2>
+            {status.listeners.into_iter().map(listener).collect_view()}
+        </section>
+        <section class="panel card">
+            <h2>"Problems in what came in"</h2>
+            {problems}
+        </section>
+    }
+}
