@@ -55,7 +55,7 @@ pub(crate) fn draw(
         .y_labels(4)
         .x_labels(5)
         .label_style(labels)
-        .set_all_tick_mark_size(0)
+        .set_all_tick_mark_size(px(4.0))
         .y_label_formatter(&|value| (data.format)(*value))
         .x_label_formatter(&|step| axis(data.moment(step.round().max(0.0) as usize), days))
         .draw()?;

@@ -24,7 +24,11 @@ pub(crate) fn Copy(#[prop(into)] text: String, #[prop(optional, into)] label: St
     };
     view! {
         <button class="copy" aria-label=name title="Copy" on:click=copy>
-            {move || if said.get().is_empty() { "\u{29c9}" } else { said.get() }}
+            <svg viewBox="0 0 12 12" width="12" height="12" fill="none" stroke="currentColor" aria-hidden="true">
+                <rect x="4" y="4" width="7" height="7" rx="1.5" />
+                <path d="M8 4V2.5A1.5 1.5 0 0 0 6.5 1h-4A1.5 1.5 0 0 0 1 2.5v4A1.5 1.5 0 0 0 2.5 8H4" />
+            </svg>
+            <span aria-live="polite">{said}</span>
         </button>
     }
 }

@@ -89,7 +89,7 @@ pub(crate) fn use_href() -> impl Fn(&str) -> String + Clone + Send + Sync + 'sta
     let query = use_query_map();
     move |path: &str| {
         let mut params = Params::default();
-        query.with(|query| CARRIED.iter().for_each(|name| params.set(name, query.get(name))));
+        query.with_untracked(|query| CARRIED.iter().for_each(|name| params.set(name, query.get(name))));
         let query = params.to_query();
         if query.is_empty() {
             path.to_owned()

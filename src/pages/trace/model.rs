@@ -27,6 +27,8 @@ pub(crate) struct Model {
     pub folded_flags: Vec<u8>,
     pub critical: Vec<Segment>,
     pub minimap: Option<Minimap>,
+    /// Number of the hue of each interned string that is a service, by first appearance.
+    pub hues: Vec<usize>,
     now: i64,
 }
 
@@ -38,6 +40,19 @@ fn bounds(columns: &SpanColumns) -> (i64, i64) {
         .max()
         .unwrap_or(first);
     (first, last.max(first.saturating_add(1)))
+}
+
+/// One hue a service, in the order in which the services start: neighbours then differ.
+fn hues(columns: &SpanColumns) -> Vec<usize> {
+    let mut hues = vec![usize::MAX; columns.strings.len()];
+    let mut next = 0;
+    for service in &columns.service {
+        if let Some(hue) = hues.get_mut(*service as usize).filter(|hue| **hue == usize::MAX) {
+            *hue = next;
+            next += 1;
+        }
+    }
+    hues
 }
 
 impl Model {
@@ -67,6 +82,7 @@ impl Model {
             cursor: None,
             bars: Vec::new(),
             minimap: None,
+            hues: hues(columns),
             now: last,
             loaded,
         }
@@ -91,6 +107,7 @@ impl Model {
             .unwrap_or_default();
         self.selected = selected.and_then(|id| loaded.tree.row_of(&loaded.columns, id));
         self.now = last;
+        self.hues = hues(&loaded.columns);
         self.loaded = loaded;
         self.changed_rows();
     }

@@ -409,10 +409,9 @@ fn paint(model: &mut Model, canvas: &web_sys::HtmlCanvasElement, map: &web_sys::
     );
     model.paint_minimap();
     let columns = &model.loaded.columns;
-    // One hue a service, by the order in which the services' names stand in the columns.
     let hue = |span: u32| {
         let service = columns.service.get(span as usize).copied().unwrap_or(0);
-        services(columns, service)
+        model.hues.get(service as usize).copied().unwrap_or(0)
     };
     let marks = Marks {
         selected: model.selected,
@@ -433,11 +432,4 @@ fn paint(model: &mut Model, canvas: &web_sys::HtmlCanvasElement, map: &web_sys::
         );
     }
     model.bars = bars;
-}
-
-/// Number of a service: a small hash of its name, so that it keeps its hue on every page.
-fn services(columns: &meshscope_model::SpanColumns, service: u32) -> usize {
-    columns.string(service).bytes().fold(7_usize, |hash, byte| {
-        hash.wrapping_mul(31).wrapping_add(usize::from(byte))
-    })
 }
