@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 #[cfg(feature = "embed-studio")]
 #[derive(rust_embed::RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../dist"]
+#[folder = "../../dist"]
 struct Embedded;
 
 /// What `/` answers when there is no studio.

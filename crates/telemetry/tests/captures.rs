@@ -440,13 +440,11 @@ fn the_conventions_name_agents_models_and_claims() {
     let genai = [read("reference/0006-traces.pb")];
     assert_eq!(sessions(&genai), BTreeSet::from(["conv-123".to_owned()]));
     let spans = &genai[0].batch.spans;
-    assert!(spans.iter().any(|entry| {
-        entry
-            .facts
-            .error
-            .as_deref()
-            .is_some()
-    }));
+    assert!(
+        spans
+            .iter()
+            .any(|entry| { entry.facts.error.as_deref().is_some() })
+    );
     assert!(
         spans
             .iter()

@@ -1,0 +1,114 @@
+//! The engine alone: the same spans as record batches into one table, no identity, no ledger,
+//! no facts, one transaction a million rows.
+
+use crate::generate;
+use duckdb::Connection;
+use duckdb::arrow::array::{
+    ArrayRef, Int64Array, ListArray, StringArray, StructArray, UInt8Array, UInt64Array,
+};
+use duckdb::arrow::buffer::OffsetBuffer;
+use duckdb::arrow::datatypes::{DataType, Field, Fields, Schema};
+use duckdb::arrow::record_batch::RecordBatch;
+use meshscope_model::Span;
+use std::sync::Arc;
+use std::time::Instant;
+
+const BATCH: usize = 100_000;
+
+pub(crate) fn rows_per_second(spans: usize) -> f64 {
+    let batches: Vec<RecordBatch> = (0..spans.div_ceil(BATCH))
+        .map(|n| {
+            batch(&generate::spans(
+                (n * BATCH) as u64,
+                spans.min((n + 1) * BATCH) as u64,
+            ))
+        })
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let connection = Connection::open(dir.path().join("raw.duckdb")).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE spans (trace_hi UBIGINT, trace_lo UBIGINT, span_id UBIGINT, parent UBIGINT, start BIGINT, \
+             ended BIGINT, name VARCHAR, service VARCHAR, kind UTINYINT, status UTINYINT, \
+             attributes STRUCT(k VARCHAR, v VARCHAR)[])",
+        )
+        .unwrap();
+    let start = Instant::now();
+    connection.execute_batch("BEGIN").unwrap();
+    let mut appender = connection.appender("spans").unwrap();
+    for batch in batches {
+        appender.append_record_batch(batch).unwrap();
+    }
+    appender.flush().unwrap();
+    drop(appender);
+    connection.execute_batch("COMMIT").unwrap();
+    spans as f64 / start.elapsed().as_secs_f64()
+}
+
+fn batch(spans: &[Span]) -> RecordBatch {
+    let u64s = |read: &dyn Fn(&Span) -> u64| -> ArrayRef {
+        Arc::new(UInt64Array::from_iter_values(spans.iter().map(read)))
+    };
+    let i64s = |read: &dyn Fn(&Span) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(spans.iter().map(read)))
+    };
+    let u8s = |read: &dyn Fn(&Span) -> u8| -> ArrayRef {
+        Arc::new(UInt8Array::from_iter_values(spans.iter().map(read)))
+    };
+    let keys = spans
+        .iter()
+        .flat_map(|span| span.attributes.iter().map(|kv| kv.key.clone()));
+    let texts = spans
+        .iter()
+        .flat_map(|span| span.attributes.iter().map(|kv| kv.value.to_text()));
+    let fields = Fields::from(vec![
+        Field::new("k", DataType::Utf8, true),
+        Field::new("v", DataType::Utf8, true),
+    ]);
+    let entries: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(keys)),
+        Arc::new(StringArray::from_iter_values(texts)),
+    ];
+    let item = Arc::new(Field::new("item", DataType::Struct(fields.clone()), true));
+    let offsets = OffsetBuffer::from_lengths(spans.iter().map(|span| span.attributes.len()));
+    let list = ListArray::new(
+        Arc::clone(&item),
+        offsets,
+        Arc::new(StructArray::new(fields, entries, None)),
+        None,
+    );
+    let columns: Vec<(DataType, ArrayRef)> = vec![
+        (
+            DataType::UInt64,
+            u64s(&|span| (span.trace_id.as_u128() >> 64) as u64),
+        ),
+        (DataType::UInt64, u64s(&|span| span.trace_id.as_u128() as u64)),
+        (DataType::UInt64, u64s(&|span| span.span_id.as_u64())),
+        (
+            DataType::UInt64,
+            u64s(&|span| span.parent_span_id.map_or(0, |id| id.as_u64())),
+        ),
+        (DataType::Int64, i64s(&|span| span.start_time)),
+        (DataType::Int64, i64s(&|span| span.end_time.unwrap_or(0))),
+        (
+            DataType::Utf8,
+            Arc::new(StringArray::from_iter_values(spans.iter().map(|span| &span.name))),
+        ),
+        (
+            DataType::Utf8,
+            Arc::new(StringArray::from_iter_values(
+                spans.iter().map(|span| span.resource.service()),
+            )),
+        ),
+        (DataType::UInt8, u8s(&|span| span.kind as u8)),
+        (DataType::UInt8, u8s(&|span| span.status.code as u8)),
+        (DataType::List(item), Arc::new(list)),
+    ];
+    let fields: Vec<Field> = columns
+        .iter()
+        .enumerate()
+        .map(|(n, (data_type, _))| Field::new(format!("c{n}"), data_type.clone(), true))
+        .collect();
+    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()
+}
