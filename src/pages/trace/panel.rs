@@ -93,7 +93,14 @@ fn Details(detail: SpanDetail, own: Option<i64>) -> impl IntoView {
     let finish = detail
         .attributes
         .get("gen_ai.response.finish_reasons")
-        .map(AttributeValue::to_text);
+        .map(|value| match value {
+            AttributeValue::Array(reasons) => reasons
+                .iter()
+                .map(AttributeValue::to_text)
+                .collect::<Vec<_>>()
+                .join(", "),
+            one => one.to_text(),
+        });
     let error = m.error.clone().map(|text| {
         let (class, mark) = if m.blocked {
             ("blocked-text", "\u{25c6} blocked")
