@@ -141,6 +141,11 @@ pub struct SpanMeaning {
     pub reported_duration_ns: Option<i64>,
     /// Internal chatter of the framework.
     pub noise: bool,
+    /// Someone cut in before its end.
+    pub interrupted: bool,
+    /// How unsure its result is, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uncertainty: Option<f64>,
     /// Tokens it reports.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub tokens: Tokens,
@@ -211,6 +216,8 @@ impl SpanDetail {
                 time_to_first_token_ns: facts.time_to_first_token,
                 reported_duration_ns: facts.reported_duration,
                 noise: facts.noise,
+                interrupted: facts.interrupted,
+                uncertainty: facts.uncertainty,
                 tokens: usage.map(|usage| usage.tokens).unwrap_or_default(),
                 claim: usage.is_some_and(|usage| usage.claim),
                 cost_pico_usd: usage.and_then(|usage| usage.cost_pico_usd),
