@@ -3,6 +3,7 @@
 //! [`otlp`] turns bytes into records as sent; [`semconv`] says what each record means. A bad
 //! record is counted, reported and left out, and its neighbours are kept.
 
+pub mod mcp_mesh;
 pub mod messages;
 pub mod otlp;
 pub mod semconv;

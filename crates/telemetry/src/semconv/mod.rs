@@ -12,6 +12,7 @@ mod openinference;
 mod read;
 mod videosdk;
 
+use crate::mcp_mesh::{EVENT_SCOPE, REGISTRY_SCOPE, SPAN_SCOPE};
 use meshscope_model::{
     Batch, LogRecord, MetricPoint, Origin, Resource, Scope, Span, SpanFacts, StatusCode, System,
 };
@@ -39,7 +40,8 @@ fn system(resource: &Resource, scope: &Scope) -> System {
         "meshflow" => return System::MeshFlow,
         name if name.starts_with("meshflow.") => return System::MeshFlow,
         name if name.starts_with("meshagent.") => return System::MeshAgent,
-        name if name.starts_with("mcp-mesh/") => return System::McpMesh,
+        SPAN_SCOPE | EVENT_SCOPE => return System::McpMesh,
+        name if name.starts_with(REGISTRY_SCOPE) => return System::McpMesh,
         _ => {}
     }
     let videosdk = attributes.str("sdk.name") == Some("AGENTS")
