@@ -20,7 +20,10 @@ const HUE: (u8, u8, u8) = (0, 200, 0);
 fn canvas(width: u32, height: u32) -> HtmlCanvasElement {
     let canvas: HtmlCanvasElement = document().create_element("canvas").unwrap().unchecked_into();
     canvas
-        .set_attribute("style", &format!("display:block;width:{width}px;height:{height}px"))
+        .set_attribute(
+            "style",
+            &format!("display:block;width:{width}px;height:{height}px"),
+        )
         .unwrap();
     document().body().unwrap().append_child(&canvas).unwrap();
     canvas

@@ -180,7 +180,7 @@ fn SessionTable(sessions: Vec<Session>) -> impl IntoView {
         let id = (!s.title.contains(&short)).then(|| view! { <span class="id">{short}</span> });
         view! {
             <tr>
-                <td class="title" title=s.session_id.clone()><A href=to>{s.title.clone()}</A>{id}</td>
+                <td class="title" title=s.session_id.clone()><A href=to>{s.title.clone()}</A>" "{id}</td>
                 <td><SystemBadge system=s.system /></td>
                 <td class="muted clip">{s.room.clone()}</td>
                 <td class="clip" title=all>{agents}</td>

@@ -83,6 +83,7 @@ fn complete(app: &App, batch: &mut Batch, fallback: &Fallback) {
             usage,
             model,
             provider,
+            ..
         }) = &mut entry.usage
         {
             app.prices

@@ -144,7 +144,7 @@ fn Details(detail: SpanDetail, own: Option<i64>) -> impl IntoView {
             {m.time_to_first_token_ns.map(|ns| fact("First token", format::duration(ns)))}
             {finish.map(|finish| fact("Finish", finish))}
             {m.verdict.clone().map(|verdict| fact("Verdict", verdict))}
-            {fact("Session", view! { <SessionLink session=m.session_id.clone() /> })}
+            {m.session_id.clone().map(|session| fact("Session", view! { <SessionLink session /> }))}
         </div>
         <Tabs detail />
     }

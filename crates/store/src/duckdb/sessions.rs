@@ -19,7 +19,7 @@ const SLICES: i64 = 20;
 
 /// SQL that counts sessions.
 pub(super) const COUNT: &str = "SELECT count(*) FROM (
-    SELECT DISTINCT project, session_id FROM session_spans
+    SELECT DISTINCT project, session_id FROM session_spans WHERE session_id IS NOT NULL
     UNION SELECT DISTINCT project, session_id FROM session_logs WHERE session_id IS NOT NULL
     UNION SELECT DISTINCT project, session_id FROM session_points WHERE session_id IS NOT NULL)";
 

@@ -99,7 +99,18 @@ pub fn span(span: &Span) -> SpanFacts {
     if facts.error.is_none() && span.status.code == StatusCode::Error && !facts.blocked {
         facts.error = Some(read::error_text(span));
     }
+    make_session(span, &mut facts);
     facts
+}
+
+/// In dialects whose frameworks make spans for themselves only the other spans make a trace a
+/// session of its own when nothing names one: a start-up of the framework is no session.
+fn make_session(span: &Span, facts: &mut SpanFacts) {
+    let origin = &mut facts.origin;
+    let dialect = matches!(origin.system, System::Dexto | System::MeshAgent);
+    if dialect && !facts.noise && origin.session.is_none() && origin.fallback_session.is_none() {
+        origin.fallback_session = Some(span.trace_id.to_string());
+    }
 }
 
 /// Where a log record belongs.
