@@ -1,17 +1,18 @@
-//! OTLP over HTTP (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>).
+//! OTLP over HTTP (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>), and the bodies that
+//! other senders post to the same paths.
 
 use crate::app::App;
 use crate::ingest::{Fallback, ingest};
-use crate::{api, auth, body};
+use crate::{api, auth, body, doors};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
-use meshscope_api::{Params, Problem};
-use meshscope_telemetry::otlp::{response, sniff};
-use meshscope_telemetry::{Encoding, Signal};
+use meshscope_api::Problem;
+use meshscope_telemetry::otlp::response;
+use meshscope_telemetry::{Body as Kind, Encoding, Rejected, Signal, sniff};
 use std::sync::Arc;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
@@ -93,22 +94,37 @@ async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
 async fn export(app: &Arc<App>, path: Path, request: Request) -> Result<Response, Problem> {
     let (parts, body): (_, Body) = request.into_parts();
     let encoding = encoding(&parts.headers)?;
-    let fallback = fallback(&parts.headers, parts.uri.query().unwrap_or_default());
+    let fallback = Fallback::of(app, &parts.headers, parts.uri.query().unwrap_or_default());
     let bytes = body::read(&parts.headers, body, app.config.max_body, app.config.max_decoded).await?;
-    let signal = match path {
-        Path::Signal(signal) => signal,
-        Path::Sniff if encoding == Encoding::Json => sniff(&bytes).ok_or_else(|| {
-            Problem::invalid_body("expected one of the keys resourceSpans, resourceLogs, resourceMetrics")
-        })?,
-        Path::Sniff => Signal::Traces,
+    let found = match encoding {
+        Encoding::Json => sniff(&bytes),
+        Encoding::Protobuf => None,
+    };
+    let signal = match (path, found) {
+        (_, Some(found @ (Kind::VideoSdkTurns | Kind::VideoSdkLog | Kind::MeshFlowEvent))) => {
+            return doors::posted(app, found, bytes, fallback).await;
+        }
+        (Path::Signal(signal), _) | (Path::Sniff, Some(Kind::Otlp(signal))) => signal,
+        (Path::Sniff, None) if encoding == Encoding::Protobuf => Signal::Traces,
+        (Path::Sniff, None) => {
+            return Err(Problem::invalid_body(
+                "expected one of the keys resourceSpans, resourceLogs, resourceMetrics, or what VideoSDK or \
+                 MeshFlow post: data, logType, event_type",
+            ));
+        }
     };
     let rejected = ingest(app, signal, encoding, bytes, fallback).await?;
+    Ok(answer(signal, encoding, &rejected))
+}
+
+/// The answer of OTLP: 200, with what was left out.
+pub(crate) fn answer(signal: Signal, encoding: Encoding, rejected: &Rejected) -> Response {
     let media_type = match encoding {
         Encoding::Protobuf => "application/x-protobuf",
         Encoding::Json => "application/json",
     };
-    let answer = response(signal, encoding, &rejected);
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, media_type)], answer).into_response())
+    let body = response(signal, encoding, rejected);
+    (StatusCode::OK, [(header::CONTENT_TYPE, media_type)], body).into_response()
 }
 
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
@@ -129,25 +145,5 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
         other => Err(Problem::unsupported_media_type(format!(
             "Content-Type {other:?} is not supported: send application/x-protobuf or application/json"
         ))),
-    }
-}
-
-/// Project and session for records that name none: `X-Meshscope-Project`, `X-Meshscope-Session`
-/// or `?project=`, `?session=`.
-pub(crate) fn fallback(headers: &HeaderMap, query: &str) -> Fallback {
-    let params = Params::parse(query);
-    let find = |name: &str| {
-        let header = headers
-            .get(format!("x-meshscope-{name}"))
-            .and_then(|value| value.to_str().ok());
-        header
-            .or(params.get(name))
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    };
-    Fallback {
-        project: find("project"),
-        session: find("session"),
     }
 }
