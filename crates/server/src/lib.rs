@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 mod grpc;
 mod ingest;
+mod mcp_mesh;
 mod otlp;
 mod serve;
 mod stats;
