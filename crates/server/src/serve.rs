@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::stats::Stats;
 use crate::studio::Studio;
-use crate::{api, auth, grpc, otlp};
+use crate::{api, auth, grpc, mcp_mesh, otlp};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, header};
@@ -108,11 +108,12 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let app = Arc::new(App::new(config, store, writer, stats, listeners));
 
     let (stop, stopped) = watch::channel(false);
-    let tasks = vec![
+    let mut tasks = vec![
         serve_http("api", api_listener, api_router(&app), stopped.clone()),
         serve_http("otlp-http", http_listener, otlp::router(&app), stopped.clone()),
-        serve_grpc(grpc_listener, &app, stopped),
+        serve_grpc(grpc_listener, &app, stopped.clone()),
     ];
+    tasks.extend(mcp_mesh::start(&app, stopped));
     Ok(Running {
         api,
         otlp_http,
