@@ -4,9 +4,9 @@
 //! not OTLP has a decoder of its own, and [`sniff`] tells which one a JSON body is for. A bad
 //! record is counted, reported and left out, and its neighbours are kept.
 
-pub mod mcp_mesh;
 mod decoded;
 mod json;
+pub mod mcp_mesh;
 pub mod messages;
 pub mod otlp;
 pub mod semconv;
