@@ -1,5 +1,7 @@
 //! What only a browser can tell: real canvases, real fonts, real pixels.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
 use super::theme::Theme;
 use super::{surface, waterfall};
 use leptos::prelude::document;
