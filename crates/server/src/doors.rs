@@ -3,37 +3,80 @@
 use crate::app::{App, now};
 use crate::ingest::{Fallback, ingest_with};
 use crate::otlp;
-use axum::response::Response;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use meshscope_api::Problem;
-use meshscope_telemetry::{Body, Encoding, Signal, videosdk};
+use meshscope_telemetry::meshflow::{self, Ingest};
+use meshscope_telemetry::{DecodeError, Decoded, Encoding, Rejected, Signal, videosdk};
 use std::sync::Arc;
 
-/// Keeps a body that was posted where OTLP goes and is something else. The answer is exactly
-/// 200, as VideoSDK takes any other for a failure.
-pub(crate) async fn posted(
-    app: &Arc<App>,
-    body: Body,
-    bytes: Bytes,
-    fallback: Fallback,
-) -> Result<Response, Problem> {
-    let received = now();
-    let (signal, rejected) = match body {
-        Body::VideoSdkTurns => {
-            let read = move || videosdk::turns(&bytes, received);
-            (
-                Signal::Metrics,
-                ingest_with(app, Signal::Metrics, fallback, read).await?,
-            )
+/// What can be posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Turn metrics of VideoSDK, found by their body at OTLP's paths.
+    VideoSdkTurns,
+    /// A log record of VideoSDK, found in the same way.
+    VideoSdkLog,
+    /// What MeshFlow's cloud reporter posts to `/api/ingest/...`.
+    MeshFlow(Ingest),
+    /// What MeshFlow streams to a SIEM or webhook: `/siem`, `/webhook`, or by its body.
+    MeshFlowEvents,
+}
+
+impl Door {
+    /// The door at a path, which may stand below another.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        let (rest, last) = path.rsplit_once('/')?;
+        match last {
+            "siem" | "webhook" => Some(Self::MeshFlowEvents),
+            kind if rest.ends_with("/api/ingest") => Ingest::parse(kind).map(Self::MeshFlow),
+            _ => None,
         }
-        Body::VideoSdkLog => {
-            let read = move || videosdk::log(&bytes, received);
-            (
-                Signal::Logs,
-                ingest_with(app, Signal::Logs, fallback, read).await?,
-            )
+    }
+
+    /// The signal under which problems are counted.
+    fn signal(self) -> Signal {
+        match self {
+            Self::VideoSdkTurns => Signal::Metrics,
+            Self::VideoSdkLog | Self::MeshFlowEvents | Self::MeshFlow(Ingest::Worker) => Signal::Logs,
+            Self::MeshFlow(_) => Signal::Traces,
         }
-        Body::MeshFlowEvent | Body::Otlp(_) => return Err(Problem::invalid_body("not yet")),
-    };
-    Ok(otlp::answer(signal, Encoding::Json, &rejected))
+    }
+
+    /// Keeps a body and answers as its sender expects when it is durable.
+    pub(crate) async fn enter(
+        self,
+        app: &Arc<App>,
+        body: Bytes,
+        fallback: Fallback,
+    ) -> Result<Response, Problem> {
+        let received = now();
+        let read = move || self.decode(&body, received);
+        let rejected = ingest_with(app, self.signal(), fallback, read).await?;
+        Ok(match self {
+            // Exactly 200: VideoSDK takes any other answer for a failure.
+            Self::VideoSdkTurns | Self::VideoSdkLog => otlp::answer(self.signal(), Encoding::Json, &rejected),
+            Self::MeshFlow(_) | Self::MeshFlowEvents => acknowledged(&rejected),
+        })
+    }
+
+    fn decode(self, body: &[u8], received: i64) -> Result<Decoded, DecodeError> {
+        match self {
+            Self::VideoSdkTurns => videosdk::turns(body, received),
+            Self::VideoSdkLog => videosdk::log(body, received),
+            Self::MeshFlow(kind) => meshflow::ingest(kind, body, received),
+            Self::MeshFlowEvents => meshflow::events(body, received),
+        }
+    }
+}
+
+/// `{"ok": true}`, with what was left out.
+fn acknowledged(rejected: &Rejected) -> Response {
+    let mut answer = serde_json::json!({ "ok": true });
+    if !rejected.messages.is_empty() {
+        answer["rejected"] = rejected.records.to_string().into();
+        answer["message"] = rejected.message().into();
+    }
+    ([(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response()
 }

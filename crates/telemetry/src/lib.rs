@@ -6,6 +6,7 @@
 
 mod decoded;
 mod json;
+pub mod meshflow;
 pub mod messages;
 pub mod otlp;
 pub mod semconv;

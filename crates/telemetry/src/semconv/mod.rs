@@ -114,6 +114,11 @@ pub fn log(record: &LogRecord) -> Origin {
     origin.session = text(&["session.id", "sessionId", "gen_ai.conversation.id"]).or(origin.session);
     origin.room = text(&["roomId"]).or(origin.room);
     origin.agent = text(&["gen_ai.agent.name"]).or(origin.agent);
+    if origin.system == System::MeshFlow {
+        origin.session = text(&["run_id"]).or(origin.session);
+        origin.room = text(&["workflow_name"]).or(origin.room);
+        origin.agent = text(&["node_id"]).or(origin.agent);
+    }
     if origin.system == System::MeshAgent {
         origin.agent = origin
             .agent
