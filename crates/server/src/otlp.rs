@@ -77,7 +77,7 @@ pub(crate) async fn receive(State(app): State<Arc<App>>, request: Request) -> Re
     let Some(path) = path(request.uri().path()) else {
         let detail = format!(
             "there is no {:?} here: OTLP goes to /v1/traces, /v1/logs, /v1/metrics, MeshFlow's reports to \
-             /api/ingest/run, spans, eval, mcp, worker, its events to /siem",
+             /api/ingest/run, spans, eval, mcp, worker, its events to /siem, log records of your own to /v1/developer/logs",
             request.uri().path()
         );
         return api::problem(&Problem::not_found(detail));
@@ -107,13 +107,25 @@ async fn export(app: &Arc<App>, path: Path, request: Request) -> Result<Response
     let fallback = Fallback::of(app, &parts.headers, parts.uri.query().unwrap_or_default());
     let bytes = body::read(&parts.headers, body, app.config.max_body, app.config.max_decoded).await?;
     let signal = match path {
-        Path::Door(door) => return door.enter(app, bytes, fallback).await,
+        Path::Door(door) => return door.enter(app, &parts.headers, bytes, fallback).await,
         Path::Signal(signal) if encoding == Encoding::Protobuf => signal,
         Path::Sniff if encoding == Encoding::Protobuf => Signal::Traces,
         Path::Signal(_) | Path::Sniff => match (sniff(&bytes), path) {
-            (Some(Kind::VideoSdkTurns), _) => return Door::VideoSdkTurns.enter(app, bytes, fallback).await,
-            (Some(Kind::VideoSdkLog), _) => return Door::VideoSdkLog.enter(app, bytes, fallback).await,
-            (Some(Kind::MeshFlowEvent), _) => return Door::MeshFlowEvents.enter(app, bytes, fallback).await,
+            (Some(Kind::VideoSdkTurns), _) => {
+                return Door::VideoSdkTurns
+                    .enter(app, &parts.headers, bytes, fallback)
+                    .await;
+            }
+            (Some(Kind::VideoSdkLog), _) => {
+                return Door::VideoSdkLog
+                    .enter(app, &parts.headers, bytes, fallback)
+                    .await;
+            }
+            (Some(Kind::MeshFlowEvent), _) => {
+                return Door::MeshFlowEvents
+                    .enter(app, &parts.headers, bytes, fallback)
+                    .await;
+            }
             (_, Path::Signal(signal)) | (Some(Kind::Otlp(signal)), _) => signal,
             (None, _) => {
                 return Err(Problem::invalid_body(

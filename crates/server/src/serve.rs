@@ -200,7 +200,9 @@ fn api_router(app: &Arc<App>) -> Router {
         // Clients that take one base URL for all post here what goes to OTLP's port as well.
         .route("/api/ingest/{kind}", any(otlp::receive))
         .method_not_allowed_fallback(|| async {
-            api::problem(&Problem::method_not_allowed("this path takes GET"))
+            api::problem(&Problem::method_not_allowed(
+                "this path takes the methods in the header Allow",
+            ))
         })
         .fallback(files)
         .layer(CompressionLayer::new())

@@ -5,6 +5,7 @@
 //! record is counted, reported and left out, and its neighbours are kept.
 
 mod decoded;
+pub mod developer;
 mod json;
 pub mod meshflow;
 pub mod messages;

@@ -132,7 +132,7 @@ impl Post<'_> {
                 (name.ok_or("name must say what the span did")?, vec![content])
             }
         };
-        let parts: Vec<&[u8]> = identity.iter().map(|part| part.as_bytes()).collect();
+        let parts: Vec<&[u8]> = identity.iter().map(String::as_bytes).collect();
         let span_id = SpanId::from_u64(fingerprint(&parts).max(1));
         let (start_time, end_time) = self.times(fields)?;
         Ok(Span {

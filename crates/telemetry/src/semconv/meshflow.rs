@@ -2,6 +2,7 @@
 
 use super::read;
 use crate::meshflow::CLOUD;
+use meshscope_model::time::to_rfc3339;
 use meshscope_model::{AttributeValue, Attributes, Call, Operation, Span, SpanFacts, StatusCode, Tokens};
 
 pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
@@ -189,5 +190,15 @@ fn operation(name: &str) -> Operation {
         "meshflow.rag.retrieve" => Operation::Retrieval,
         name if name.starts_with("step:") || name.starts_with("meshflow.step.") => Operation::InvokeAgent,
         _ => Operation::Other,
+    }
+}
+
+/// What is reported outside of a run, together by agent and day.
+pub(super) fn no_run(span: &Span, agent: Option<&str>) -> String {
+    let day = to_rfc3339(span.start_time);
+    let day = day.get(..10).unwrap_or_default();
+    match agent {
+        Some(agent) => format!("no-run:{agent}:{day}"),
+        None => format!("no-run:{day}"),
     }
 }
