@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::ingest::{Fallback, ingest};
-use crate::{api, auth, body};
+use crate::{api, auth, body, mcp_mesh};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -21,7 +21,7 @@ const RETRY_AFTER: &str = "1";
 /// The receiver's routes.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let keys = middleware::from_fn_with_state(Arc::clone(app), auth::require);
-    let router = Router::new()
+    let router = mcp_mesh::rest::router()
         .fallback(receive)
         .with_state(Arc::clone(app))
         .layer(keys);

@@ -198,6 +198,7 @@ fn api_router(app: &Arc<App>) -> Router {
             "/api/v1/openapi.json",
             get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document) }),
         )
+        .merge(mcp_mesh::rest::router())
         .method_not_allowed_fallback(|| async {
             api::problem(&Problem::method_not_allowed("this path takes GET"))
         })

@@ -13,9 +13,9 @@ use redis::{AsyncConnectionConfig, RedisError, Value, cmd};
 use std::time::{Duration, Instant};
 
 /// Entries of a stream that are in memory at a time.
-const COUNT: usize = 500;
+pub(super) const COUNT: usize = 500;
 /// How long the server waits for something new before it answers that there is nothing, ms.
-const BLOCK_MS: u64 = 1_000;
+pub(super) const BLOCK_MS: u64 = 1_000;
 /// How long an answer may take, that wait included.
 const ANSWER: Duration = Duration::from_secs(15);
 const CONNECT: Duration = Duration::from_secs(5);
