@@ -128,6 +128,7 @@ impl Running {
     /// Takes nothing more, finishes what is under way, writes what waits and closes the store.
     pub async fn stop(self) -> Result<(), String> {
         self.stop.send_replace(true);
+        self.app.mesh.end();
         for task in self.tasks {
             task.await.map_err(|error| error.to_string())?;
         }

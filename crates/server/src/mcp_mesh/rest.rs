@@ -36,12 +36,13 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/api/trace/model-stats", get(model_stats))
         .route("/api/trace/traffic", get(traffic))
         .route("/api/trace/{trace_id}", get(trace))
+        .route("/api/traces/live", get(super::live::live))
 }
 
 type Answer = Result<Response, Failure>;
 
 /// An error in MCP Mesh's shape.
-struct Failure(Problem);
+pub(super) struct Failure(Problem);
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
