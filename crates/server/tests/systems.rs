@@ -450,3 +450,249 @@ async fn meshflow_siem_events_are_log_records_of_their_run() {
             .contains("event_type must be a text, got 5")
     );
 }
+
+#[tokio::test]
+async fn a_meshagent_room_shows_turns_tools_and_tokens() {
+    for order in orders(&names(
+        "meshagent",
+        &["0006", "0007", "0008", "0009", "0010", "0011"],
+    )) {
+        let server = sent(&order).await;
+        let list = sessions(&server).await;
+        assert_eq!(list.len(), 1, "{list:#?}");
+        let room = &list[0];
+        assert_eq!(
+            (
+                &room["session_id"],
+                &room["room"],
+                &room["project"],
+                &room["spans"],
+                &room["traces"],
+                &room["errors"]
+            ),
+            (
+                &json!("sess-def"),
+                &json!("gettingstarted"),
+                &json!("proj-123"),
+                &json!(77),
+                &json!(7),
+                &json!(0)
+            )
+        );
+        let tokens = &room["tokens"];
+        assert_eq!(
+            (
+                &tokens["input"],
+                &tokens["cached_input"],
+                &tokens["output"],
+                &tokens["total"]
+            ),
+            (&json!("369"), &json!("69"), &json!("135"), &json!("504"))
+        );
+        assert_eq!(totals(&server).await, (json!("504"), json!("3")));
+        let tenths = |value: &Value| (ns(value) + 50_000) / 100_000;
+        let first = &room["time_to_first_token_ns"];
+        assert_eq!((tenths(&first["p50"]), tenths(&first["p95"])), (1_926, 21_286));
+        let spans = spans(&server, "sess-def").await;
+        let turns = spans.iter().filter(|span| span["meaning"]["operation"] == "turn");
+        let threads: Vec<_> = turns
+            .map(|span| span["meaning"]["conversation"].clone())
+            .collect();
+        assert_eq!(
+            threads,
+            [json!("/threads/t1.thread"), json!("/threads/t1.thread")]
+        );
+        let tools: Vec<_> = spans
+            .iter()
+            .filter(|span| span["meaning"]["operation"] == "execute_tool")
+            .collect();
+        assert_eq!(
+            (tools.len(), &tools[0]["meaning"]["tool"]),
+            (1, &json!("weather-toolkit/get_weather"))
+        );
+        assert_eq!(tenths(&tools[0]["duration_ns"]), 526);
+        assert_eq!(attribute(tools[0], "arguments"), r#"{"city": "Costa Mesa"}"#);
+        // One span an event of the stream is folded; what a person asks for is not.
+        let folded = |name: &str| {
+            spans
+                .iter()
+                .filter(|span| span["name"] == name)
+                .all(|span| span["meaning"]["noise"] == true)
+        };
+        assert!(folded("llm.stream.event") && !folded("agent.turn") && !folded("llm.invoke"));
+        assert_eq!(
+            spans
+                .iter()
+                .filter(|span| span["meaning"]["noise"] == false)
+                .count(),
+            17
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_meshagent_users_own_spans_and_metrics_are_kept() {
+    for order in orders(&names("meshagent", &["0001", "0002", "0003"])) {
+        let server = sent(&order).await;
+        let list = sessions(&server).await;
+        assert_eq!(
+            (list.len(), &list[0]["session_id"], &list[0]["errors"]),
+            (1, &json!("sess-abc"), &json!(2))
+        );
+        let spans = spans(&server, "sess-abc").await;
+        let failed: Vec<_> = spans
+            .iter()
+            .filter(|span| span["meaning"]["error"] == "Rate limited")
+            .collect();
+        assert_eq!(failed.len(), 2);
+        assert!(
+            failed
+                .iter()
+                .all(|span| span["events"][0]["name"] == "rate_limit_exceeded")
+        );
+        let metrics = server.get("metrics?from=0&session=sess-abc").await;
+        let kinds: Vec<_> = metrics["metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|metric| metric["name"].as_str().unwrap().starts_with("weather."))
+            .map(|metric| (metric["name"].clone(), metric["kind"].clone()))
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                (json!("weather.calls"), json!("sum")),
+                (json!("weather.latency"), json!("histogram"))
+            ]
+        );
+        let tokens = server.get("metrics/input_tokens?from=0&session=sess-abc").await;
+        assert!(
+            tokens["series"]
+                .to_string()
+                .contains(r#""key":"annotation.team","value":{"stringValue":"demo"}"#)
+        );
+    }
+}
+
+#[tokio::test]
+async fn dexto_chats_are_sessions_and_its_housekeeping_is_none() {
+    for order in orders(&names("dexto", &["0001"])) {
+        let server = sent(&order).await;
+        let list = sessions(&server).await;
+        let find = |id: &str| {
+            list.iter()
+                .find(|s| s["session_id"].as_str().unwrap().starts_with(id))
+                .unwrap()
+        };
+        assert_eq!(list.len(), 2, "{list:#?}");
+        let (chat, failed) = (find("6f9ed929"), find("c04195d3"));
+        assert_eq!(
+            (&chat["traces"], &chat["tokens"]["total"]),
+            (&json!(5), &json!("840"))
+        );
+        assert_eq!(
+            (&failed["status"], &failed["traces"]),
+            (&json!("failed"), &json!(1))
+        );
+        let status = server.get("status").await;
+        assert_eq!(
+            (&status["counts"]["spans"], &status["counts"]["sessions"]),
+            (&json!("224"), &json!("2"))
+        );
+        // Nothing is lost: the traces of start and end are there for who looks for them.
+        let traces = server.get("traces?from=0&limit=100").await;
+        assert_eq!(traces["traces"].as_array().unwrap().len(), 15);
+        let id = chat["session_id"].as_str().unwrap();
+        let all = spans(&server, id).await;
+        let tool = |name: &str| {
+            let calls = all.iter().filter(|span| span["meaning"]["tool"] == name);
+            calls
+                .map(|span| span["meaning"]["error"].is_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (tool("get_weather"), tool("echo/echo"), tool("bad_tool")),
+            (vec![false], vec![false], vec![true])
+        );
+        let errors = spans(&server, failed["session_id"].as_str().unwrap()).await;
+        assert!(errors.iter().any(|span| {
+            span["meaning"]["error"]
+                .as_str()
+                .is_some_and(|e| e.contains("stub failure"))
+        }));
+    }
+}
+
+#[tokio::test]
+async fn the_shape_of_meshflows_lesson_counts_calls_and_not_the_run_over_them() {
+    let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let double = |key: &str, value: f64| json!({"key": key, "value": {"doubleValue": value}});
+    let int = |key: &str, value: u64| json!({"key": key, "value": {"intValue": value}});
+    let run = text("meshflow.run_id", "run-1");
+    let span = |id: u64, name: &str, attributes: Vec<Value>| {
+        let parent = if id == 1 {
+            Value::Null
+        } else {
+            json!(format!("{:016x}", 1))
+        };
+        common::span(
+            id,
+            &json!({"name": name, "parentSpanId": parent, "attributes": attributes}),
+        )
+    };
+    let spans = [
+        span(
+            1,
+            "meshflow.run",
+            vec![
+                run.clone(),
+                int("meshflow.tokens", 100),
+                double("meshflow.cost_usd", 0.02),
+                double("meshflow.carbon_g", 0.5),
+            ],
+        ),
+        span(
+            2,
+            "meshflow.agent",
+            vec![
+                run.clone(),
+                text("meshflow.role", "planner"),
+                int("meshflow.tokens", 60),
+                double("meshflow.cost_usd", 0.012),
+            ],
+        ),
+        span(
+            3,
+            "meshflow.agent",
+            vec![
+                run.clone(),
+                text("meshflow.role", "critic"),
+                int("meshflow.tokens", 40),
+                double("meshflow.cost_usd", 0.008),
+            ],
+        ),
+        span(
+            4,
+            "meshflow.gate",
+            vec![
+                run,
+                text("meshflow.gate_result", "blocked"),
+                text("meshflow.verdict", "blocked"),
+            ],
+        ),
+    ];
+    let mut body = common::traces(&spans);
+    body["resourceSpans"][0]["scopeSpans"][0]["scope"]["name"] = json!("meshflow");
+    let server = Server::start().await;
+    assert_eq!(server.json("/v1/traces", &body).await.0, 200);
+    let list = sessions(&server).await;
+    assert_eq!(
+        (
+            &list[0]["session_id"],
+            &list[0]["tokens"]["total"],
+            &list[0]["cost_pico_usd"],
+            &list[0]["blocked"]
+        ),
+        (&json!("run-1"), &json!("100"), &json!("20000000000"), &json!(1))
+    );
+}

@@ -280,8 +280,9 @@ pub(super) fn report(
     })?;
     let mut parts = vec![
         format!(
-            "SELECT DISTINCT project, session_id FROM session_spans WHERE {}",
-            spans.sql()
+            "SELECT DISTINCT project, session_id FROM session_spans WHERE {} AND ({})",
+            spans.sql(),
+            super::sessions::COUNTS
         ),
         format!(
             "SELECT DISTINCT project, session_id FROM ledger WHERE session_id IS NOT NULL AND {}",
