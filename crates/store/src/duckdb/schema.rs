@@ -57,16 +57,17 @@ CREATE TABLE usage (
 );
 ";
 
-/// What leads from each version to the next; an empty file goes through all of them.
+/// What leads from each version to the next; an empty file goes through all of them. Every
+/// statement may run again on a file that has it already.
 pub(super) const UPGRADES: &[&str] = &["
-ALTER TABLE spans ADD COLUMN interrupted BOOLEAN DEFAULT false;
-ALTER TABLE spans ADD COLUMN uncertainty DOUBLE;
-ALTER TABLE metric_points ADD COLUMN call UBIGINT;
-ALTER TABLE usage ADD COLUMN call UBIGINT;
-ALTER TABLE usage ADD COLUMN call_source UTINYINT;
+ALTER TABLE spans ADD COLUMN IF NOT EXISTS interrupted BOOLEAN DEFAULT false;
+ALTER TABLE spans ADD COLUMN IF NOT EXISTS uncertainty DOUBLE;
+ALTER TABLE metric_points ADD COLUMN IF NOT EXISTS call UBIGINT;
+ALTER TABLE usage ADD COLUMN IF NOT EXISTS call UBIGINT;
+ALTER TABLE usage ADD COLUMN IF NOT EXISTS call_source UTINYINT;
 
 -- The spans that describe a call which other records describe as well.
-CREATE TABLE calls (call UBIGINT, call_source UTINYINT, trace_id UUID, span_id UBIGINT);
+CREATE TABLE IF NOT EXISTS calls (call UBIGINT, call_source UTINYINT, trace_id UUID, span_id UBIGINT);
 "];
 
 /// Makes the views anew, over the tables of the present version.
