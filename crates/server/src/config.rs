@@ -229,6 +229,20 @@ mod tests {
     }
 
     #[test]
+    fn names_of_session_headers_are_checked() {
+        let with = |name: &str| ServeArgs {
+            session_headers: Some(vec![name.to_owned()]),
+            data_dir: Some("/tmp".into()),
+            ..ServeArgs::default()
+        };
+        assert_eq!(
+            Config::resolve(with("X-Call-Id ")).unwrap().session_headers,
+            ["x-call-id"]
+        );
+        assert!(Config::resolve(with("call id")).unwrap_err().contains("call id"));
+    }
+
+    #[test]
     fn beyond_loopback_keys_are_asked_for() {
         let open = |keys| ServeArgs {
             listen: Some(SocketAddr::from(([0, 0, 0, 0], 4319))),

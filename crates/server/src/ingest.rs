@@ -7,7 +7,7 @@ use meshscope_api::{Params, Problem};
 use meshscope_model::batch::PointUsage;
 use meshscope_model::{Batch, Origin};
 use meshscope_store::writer::WriteError;
-use meshscope_telemetry::{DecodeError, Decoded, Encoding, Rejected, Signal, decode};
+use meshscope_telemetry::{DecodeError, Decoded, Encoding, Rejected, Signal, decode, semconv};
 use std::sync::Arc;
 
 /// Where records belong that do not say so themselves.
@@ -41,17 +41,18 @@ pub(crate) async fn ingest(
     body: Bytes,
     fallback: Fallback,
 ) -> Result<Rejected, Problem> {
-    ingest_with(app, signal, fallback, move || decode(signal, encoding, &body)).await
+    let (_, rejected) = ingest_with(app, signal, fallback, move || decode(signal, encoding, &body)).await?;
+    Ok(rejected)
 }
 
 /// Decodes a body by `read`, understands, prices and keeps its records; returns when they are
-/// durable. `signal` is under which problems are counted.
+/// durable, with how many there are. `signal` is under which problems are counted.
 pub(crate) async fn ingest_with(
     app: &Arc<App>,
     signal: Signal,
     fallback: Fallback,
     read: impl FnOnce() -> Result<Decoded, DecodeError> + Send + 'static,
-) -> Result<Rejected, Problem> {
+) -> Result<(usize, Rejected), Problem> {
     let worker = Arc::clone(app);
     let decoded = tokio::task::spawn_blocking(move || -> Result<Decoded, Problem> {
         let mut decoded = read().map_err(|error| Problem::invalid_body(error.to_string()))?;
@@ -75,8 +76,9 @@ pub(crate) async fn ingest_with(
         app.stats
             .problem(signal, rejected.records, &rejected.message(), now());
     }
+    let kept = batch.len();
     match app.writer.submit(batch).await {
-        Ok(()) => Ok(rejected),
+        Ok(()) => Ok((kept, rejected)),
         Err(error @ (WriteError::Full { .. } | WriteError::Closed)) => {
             Err(Problem::unavailable(error.to_string()))
         }
@@ -100,6 +102,7 @@ pub(crate) fn complete(app: &App, batch: &mut Batch, fallback: &Fallback) {
     };
     for entry in &mut batch.spans {
         place(&mut entry.facts.origin);
+        semconv::last_resort(&entry.span, &mut entry.facts);
         app.prices.apply(&mut entry.facts);
     }
     for entry in &mut batch.logs {

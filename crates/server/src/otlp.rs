@@ -2,8 +2,9 @@
 //! other senders post to the same paths.
 
 use crate::app::App;
+use crate::doors::Door;
 use crate::ingest::{Fallback, ingest};
-use crate::{api, auth, body, doors};
+use crate::{api, auth, body};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -52,31 +53,37 @@ enum Path {
     Signal(Signal),
     /// `/`: told by the body's top-level key.
     Sniff,
+    /// JSON of a sender that does not speak OTLP.
+    Door(Door),
 }
 
 fn path(path: &str) -> Option<Path> {
     let path = path.trim_end_matches('/');
+    if path.is_empty() {
+        return Some(Path::Sniff);
+    }
     let signals = [
         ("/v1/traces", Signal::Traces),
         ("/v1/logs", Signal::Logs),
         ("/v1/metrics", Signal::Metrics),
     ];
-    match signals.into_iter().find(|(suffix, _)| path.ends_with(suffix)) {
-        Some((_, signal)) => Some(Path::Signal(signal)),
-        None => path.is_empty().then_some(Path::Sniff),
-    }
+    let signal = signals.into_iter().find(|(suffix, _)| path.ends_with(suffix));
+    signal
+        .map(|(_, signal)| Path::Signal(signal))
+        .or_else(|| Door::at(path).map(Path::Door))
 }
 
-async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
+pub(crate) async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
     let Some(path) = path(request.uri().path()) else {
         let detail = format!(
-            "there is no {:?} here: OTLP goes to /v1/traces, /v1/logs, /v1/metrics",
+            "there is no {:?} here: OTLP goes to /v1/traces, /v1/logs, /v1/metrics, MeshFlow's reports to \
+             /api/ingest/run, spans, eval, mcp, worker, its events to /siem, log records of your own to /v1/developer/logs",
             request.uri().path()
         );
         return api::problem(&Problem::not_found(detail));
     };
     if request.method() != Method::POST {
-        let problem = api::problem(&Problem::method_not_allowed("OTLP is sent by POST"));
+        let problem = api::problem(&Problem::method_not_allowed("telemetry is sent by POST"));
         return ([(header::ALLOW, "POST")], problem).into_response();
     }
     match export(&app, path, request).await {
@@ -93,25 +100,40 @@ async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
 
 async fn export(app: &Arc<App>, path: Path, request: Request) -> Result<Response, Problem> {
     let (parts, body): (_, Body) = request.into_parts();
-    let encoding = encoding(&parts.headers)?;
+    let encoding = match path {
+        Path::Door(_) => Encoding::Json,
+        Path::Signal(_) | Path::Sniff => encoding(&parts.headers)?,
+    };
     let fallback = Fallback::of(app, &parts.headers, parts.uri.query().unwrap_or_default());
     let bytes = body::read(&parts.headers, body, app.config.max_body, app.config.max_decoded).await?;
-    let found = match encoding {
-        Encoding::Json => sniff(&bytes),
-        Encoding::Protobuf => None,
-    };
-    let signal = match (path, found) {
-        (_, Some(found @ (Kind::VideoSdkTurns | Kind::VideoSdkLog | Kind::MeshFlowEvent))) => {
-            return doors::posted(app, found, bytes, fallback).await;
-        }
-        (Path::Signal(signal), _) | (Path::Sniff, Some(Kind::Otlp(signal))) => signal,
-        (Path::Sniff, None) if encoding == Encoding::Protobuf => Signal::Traces,
-        (Path::Sniff, None) => {
-            return Err(Problem::invalid_body(
-                "expected one of the keys resourceSpans, resourceLogs, resourceMetrics, or what VideoSDK or \
-                 MeshFlow post: data, logType, event_type",
-            ));
-        }
+    let signal = match path {
+        Path::Door(door) => return door.enter(app, &parts.headers, bytes, fallback).await,
+        Path::Signal(signal) if encoding == Encoding::Protobuf => signal,
+        Path::Sniff if encoding == Encoding::Protobuf => Signal::Traces,
+        Path::Signal(_) | Path::Sniff => match (sniff(&bytes), path) {
+            (Some(Kind::VideoSdkTurns), _) => {
+                return Door::VideoSdkTurns
+                    .enter(app, &parts.headers, bytes, fallback)
+                    .await;
+            }
+            (Some(Kind::VideoSdkLog), _) => {
+                return Door::VideoSdkLog
+                    .enter(app, &parts.headers, bytes, fallback)
+                    .await;
+            }
+            (Some(Kind::MeshFlowEvent), _) => {
+                return Door::MeshFlowEvents
+                    .enter(app, &parts.headers, bytes, fallback)
+                    .await;
+            }
+            (_, Path::Signal(signal)) | (Some(Kind::Otlp(signal)), _) => signal,
+            (None, _) => {
+                return Err(Problem::invalid_body(
+                    "expected one of the keys resourceSpans, resourceLogs, resourceMetrics, or what VideoSDK or \
+                     MeshFlow post: data, logType, event_type",
+                ));
+            }
+        },
     };
     let rejected = ingest(app, signal, encoding, bytes, fallback).await?;
     Ok(answer(signal, encoding, &rejected))

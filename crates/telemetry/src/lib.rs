@@ -5,8 +5,10 @@
 //! record is counted, reported and left out, and its neighbours are kept.
 
 mod decoded;
+pub mod developer;
 mod json;
 pub mod mcp_mesh;
+pub mod meshflow;
 pub mod messages;
 pub mod otlp;
 pub mod semconv;

@@ -195,6 +195,7 @@ fn title(session: &Session, name: Option<String>) -> String {
     match session.system {
         System::MeshAgent => room.map_or_else(|| id.clone(), str::to_owned),
         System::VideoSdk => format!("call {}", room.unwrap_or(id)),
+        System::MeshFlow if id.starts_with("no-run:") => id.replace(':', " "),
         System::MeshFlow => format!("run {short}"),
         System::Dexto => format!("chat {short}"),
         _ => {

@@ -80,6 +80,11 @@ fn origin(resource: &Resource, scope: &Scope) -> Origin {
     }
 }
 
+/// The service, where the resource names one.
+fn service(resource: &Resource) -> Option<String> {
+    resource.attributes.text("service.name").map(str::to_owned)
+}
+
 /// What a span means.
 #[must_use]
 pub fn span(span: &Span) -> SpanFacts {
@@ -99,18 +104,23 @@ pub fn span(span: &Span) -> SpanFacts {
     if facts.error.is_none() && span.status.code == StatusCode::Error && !facts.blocked {
         facts.error = Some(read::error_text(span));
     }
-    make_session(span, &mut facts);
     facts
 }
 
+/// A session for a span that names none, where the receiver knows none either.
+///
 /// In dialects whose frameworks make spans for themselves only the other spans make a trace a
-/// session of its own when nothing names one: a start-up of the framework is no session.
-fn make_session(span: &Span, facts: &mut SpanFacts) {
+/// session of its own: a start-up of the framework is no session.
+pub fn last_resort(span: &Span, facts: &mut SpanFacts) {
     let origin = &mut facts.origin;
-    let dialect = matches!(origin.system, System::Dexto | System::MeshAgent);
-    if dialect && !facts.noise && origin.session.is_none() && origin.fallback_session.is_none() {
-        origin.fallback_session = Some(span.trace_id.to_string());
+    if origin.session.is_some() || origin.fallback_session.is_some() {
+        return;
     }
+    origin.fallback_session = match origin.system {
+        System::MeshFlow => Some(meshflow::no_run(span, origin.agent.as_deref())),
+        System::Dexto | System::MeshAgent if !facts.noise => Some(span.trace_id.to_string()),
+        _ => None,
+    };
 }
 
 /// Where a log record belongs.
@@ -127,10 +137,13 @@ pub fn log(record: &LogRecord) -> Origin {
     origin.session = text(&["session.id", "sessionId", "gen_ai.conversation.id"]).or(origin.session);
     origin.room = text(&["roomId"]).or(origin.room);
     origin.agent = text(&["gen_ai.agent.name"]).or(origin.agent);
+    if origin.system == System::MeshFlow {
+        origin.session = text(&["run_id"]).or(origin.session);
+        origin.room = text(&["workflow_name"]).or(origin.room);
+        origin.agent = text(&["node_id"]).or(origin.agent);
+    }
     if origin.system == System::MeshAgent {
-        origin.agent = origin
-            .agent
-            .or_else(|| Some(record.resource.service().to_owned()));
+        origin.agent = origin.agent.or_else(|| service(&record.resource));
     }
     origin
 }
@@ -145,7 +158,7 @@ pub fn point(point: &MetricPoint) -> Origin {
         .or(origin.session);
     origin.agent = text("gen_ai.agent.name").or(origin.agent);
     if origin.system == System::MeshAgent {
-        origin.agent = origin.agent.or_else(|| Some(point.resource.service().to_owned()));
+        origin.agent = origin.agent.or_else(|| service(&point.resource));
     }
     origin
 }
