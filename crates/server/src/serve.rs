@@ -128,6 +128,7 @@ impl Running {
     /// Takes nothing more, finishes what is under way, writes what waits and closes the store.
     pub async fn stop(self) -> Result<(), String> {
         self.stop.send_replace(true);
+        self.app.mesh.end();
         for task in self.tasks {
             task.await.map_err(|error| error.to_string())?;
         }
@@ -200,6 +201,7 @@ fn api_router(app: &Arc<App>) -> Router {
         )
         // Clients that take one base URL for all post here what goes to OTLP's port as well.
         .route("/api/ingest/{kind}", any(otlp::receive))
+        .merge(mcp_mesh::rest::router())
         .method_not_allowed_fallback(|| async {
             api::problem(&Problem::method_not_allowed(
                 "this path takes the methods in the header Allow",

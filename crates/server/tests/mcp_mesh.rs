@@ -1,75 +1,15 @@
 //! MCP Mesh against a real `redis-server`: the capture in any order and twice, ends and
-//! restarts of either side, events, bad entries, and the registry's API.
+//! restarts of either side, events, and bad entries.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
-mod redis_server;
+mod mesh;
 
-use common::{CAPTURES, Server};
-use redis_server::RedisServer;
+use common::Server;
+use mesh::{Fields, RedisServer, capture, fields, server, settled, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::future::Future;
-use std::time::{Duration, Instant};
-
-type Fields = Vec<(String, String)>;
-
-/// Long enough for anything that works; only a failure takes it.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// The capture's entries, as its agents wrote them.
-fn capture() -> Vec<Fields> {
-    let path = format!("{CAPTURES}/mcp-mesh/mesh_trace_v3.8.0_python.jsonl");
-    let text = std::fs::read_to_string(path).expect("the captures stand beside the checkout");
-    let fields = |line: &str| {
-        let entry: Value = serde_json::from_str(line).unwrap();
-        let fields = entry["fields"].as_object().unwrap().iter();
-        fields
-            .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
-            .collect()
-    };
-    text.lines().map(fields).collect()
-}
-
-fn fields(pairs: &[(&str, &str)]) -> Fields {
-    pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
-}
-
-async fn server(redis: &RedisServer) -> Server {
-    let url = redis.url();
-    Server::with(|mut args| {
-        args.mcp_mesh_redis = Some(url);
-        args
-    })
-    .await
-}
-
-/// Waits until every entry was read and acknowledged; the status is the answer.
-async fn settled(server: &Server, entries: u64) -> Value {
-    until("every entry to be kept", || async {
-        let mesh = server.get("status").await["mcp_mesh"].take();
-        let count = |name: &str| mesh[name].as_str().and_then(|n| n.parse::<u64>().ok());
-        let read = count("entries")? + count("rejected")?;
-        (read >= entries && count("pending") == Some(0) && mesh["last_entry_id"] == mesh["last_delivered_id"])
-            .then_some(mesh)
-    })
-    .await
-}
 
 async fn spans(server: &Server, wanted: u64) -> Value {
     until(&format!("{wanted} spans"), || async {

@@ -5,17 +5,18 @@ use super::reply::{self, Entry, Read};
 use crate::app::{App, now};
 use crate::ingest::{Fallback, complete};
 use meshscope_api::status::McpMeshState;
-use meshscope_model::{Batch, SpanEntry};
+use meshscope_model::{Batch, SpanEntry, TraceId};
 use meshscope_store::writer::WriteError;
 use meshscope_telemetry::{Signal, mcp_mesh};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisError, Value, cmd};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// Entries of a stream that are in memory at a time.
-const COUNT: usize = 500;
+pub(super) const COUNT: usize = 500;
 /// How long the server waits for something new before it answers that there is nothing, ms.
-const BLOCK_MS: u64 = 1_000;
+pub(super) const BLOCK_MS: u64 = 1_000;
 /// How long an answer may take, that wait included.
 const ANSWER: Duration = Duration::from_secs(15);
 const CONNECT: Duration = Duration::from_secs(5);
@@ -290,6 +291,7 @@ impl Consumer<'_> {
         }
         complete(app, &mut batch, &Fallback::default());
         let kept = batch.spans.len() as u64;
+        let traces: HashSet<TraceId> = batch.spans.iter().map(|entry| entry.span.trace_id).collect();
         commit(app, stream, batch).await?;
         let _acknowledged: Value = cmd("XACK")
             .arg(stream)
@@ -298,6 +300,7 @@ impl Consumer<'_> {
             .query_async(&mut self.connection)
             .await?;
         app.mesh.update(|state| state.entries += kept);
+        app.mesh.arrived(traces);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //! counts once by the span's identity. So nothing is lost or doubled, whatever ends when.
 
 mod consumer;
+mod live;
 mod reply;
 pub(crate) mod rest;
 mod settings;

@@ -207,14 +207,16 @@ fn decimal(text: &str, digits: usize) -> Option<i64> {
 /// The id that `text` stands for. A caller may send any text as `X-Trace-ID`: UUIDs lose
 /// their dashes, short ids get zeros before them, and other text gives an id by its hash.
 #[must_use]
-pub(crate) fn trace_id(text: &str) -> TraceId {
+pub fn trace_id(text: &str) -> TraceId {
     hex(text, 32)
         .and_then(|hex| hex.parse().ok())
         .filter(TraceId::is_valid)
         .unwrap_or_else(|| TraceId::from_u128(hash(text)))
 }
 
-fn span_id(text: &str) -> SpanId {
+/// The same for a span.
+#[must_use]
+pub fn span_id(text: &str) -> SpanId {
     hex(text, 16)
         .and_then(|hex| hex.parse().ok())
         .filter(SpanId::is_valid)

@@ -10,6 +10,7 @@ mod event;
 mod fields;
 
 pub use event::settle;
+pub use fields::{span_id, trace_id};
 
 use event::Lifecycle;
 use fields::Fields;
