@@ -22,7 +22,10 @@ const SYSTEMS: [(&str, &str); 6] = [
         "Dexto",
         "telemetry:\n  enabled: true\n  export:\n    type: otlp\n    protocol: http\n    endpoint: http://127.0.0.1:4318/v1/traces",
     ),
-    ("MCP Mesh", "export TELEMETRY_ENDPOINT=127.0.0.1:4317"),
+    (
+        "MCP Mesh",
+        "meshscope serve --mcp-mesh-redis redis://127.0.0.1:6379",
+    ),
 ];
 
 /// Lines to copy, and the demo.

@@ -7,6 +7,7 @@
 pub mod accepted;
 pub mod columns;
 pub mod logs;
+pub mod mcp_mesh;
 pub mod metrics;
 pub mod params;
 pub mod problem;

@@ -91,8 +91,9 @@ pub struct SpanMeaning {
     /// The room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
-    /// The session, as known now.
-    pub session_id: String,
+    /// The session, as known now; absent for what a framework does outside of any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
     /// Who acted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
@@ -175,7 +176,7 @@ impl SpanDetail {
     /// Joins a span with its facts, the project it was kept under and the session it belongs
     /// to as known now.
     #[must_use]
-    pub fn new(span: &Span, facts: &SpanFacts, project: &str, session_id: &str) -> Self {
+    pub fn new(span: &Span, facts: &SpanFacts, project: &str, session_id: Option<String>) -> Self {
         let usage = facts.usage.as_ref();
         Self {
             trace_id: span.trace_id,
@@ -201,7 +202,7 @@ impl SpanDetail {
                 system: facts.origin.system,
                 project: project.to_owned(),
                 room: facts.origin.room.clone(),
-                session_id: session_id.to_owned(),
+                session_id,
                 agent: facts.origin.agent.clone(),
                 role: facts.role.clone(),
                 operation: facts.operation,

@@ -26,6 +26,9 @@ pub struct ServerStatus {
     pub store: StoreStatus,
     /// Where it listens, by name (`otlp_http`, `otlp_grpc`, `api`).
     pub listeners: Vec<Listener>,
+    /// The reader of MCP Mesh's streams; absent when none is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mcp_mesh: Option<McpMeshStatus>,
     /// What was wrong with records that came in, latest first, at most 50.
     pub problems: Vec<IngestProblem>,
 }
@@ -106,6 +109,84 @@ pub struct Listener {
     pub name: String,
     /// Base URL, for example `http://127.0.0.1:4318`.
     pub url: String,
+}
+
+/// The reader of MCP Mesh's trace streams.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct McpMeshStatus {
+    /// The Redis server, without its password.
+    pub url: String,
+    /// Streams that are read.
+    pub streams: Vec<String>,
+    /// Consumer group.
+    pub group: String,
+    /// Name within the group.
+    pub consumer: String,
+    /// What it does now.
+    pub state: McpMeshState,
+    /// Entries kept since the start.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub entries: u64,
+    /// Entries left out since the start; `problems` says why.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub rejected: u64,
+    /// How often the connection was lost or not made since the start.
+    pub reconnects: u32,
+    /// Entries in the streams.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub stream_length: Option<u64>,
+    /// Entries that were read and not yet acknowledged.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub pending: Option<u64>,
+    /// Entries that nobody of the group has read, where the server knows.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub lag: Option<u64>,
+    /// Id of the latest entry of the streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_entry_id: Option<String>,
+    /// Id of the latest entry that the group has read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_delivered_id: Option<String>,
+    /// Why the connection was lost or not made the last time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// When that was, ns since the epoch.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub last_error_at: Option<i64>,
+}
+
+/// What the reader of MCP Mesh's streams does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum McpMeshState {
+    /// It connects and reads what was left over.
+    #[default]
+    Connecting,
+    /// It reads.
+    Consuming,
+    /// The server was not there or the connection broke; it tries again soon.
+    Waiting,
 }
 
 /// A kind of problem seen in what came in.

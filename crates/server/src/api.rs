@@ -115,6 +115,7 @@ async fn status(State(app): State<Arc<App>>) -> Answer {
         },
         store,
         listeners: app.listeners.clone(),
+        mcp_mesh: app.mesh.get(),
         problems: app.stats.problems(),
     })
 }

@@ -1,6 +1,7 @@
 //! What all handlers share.
 
 use crate::config::Config;
+use crate::mcp_mesh;
 use crate::stats::Stats;
 use meshscope_analysis::cost::Prices;
 use meshscope_api::{Listener, Problem};
@@ -22,6 +23,7 @@ pub(crate) struct App {
     pub(crate) stats: Arc<Stats>,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) started_at: i64,
+    pub(crate) mesh: mcp_mesh::State,
     queries: Semaphore,
 }
 
@@ -41,6 +43,7 @@ impl App {
     ) -> Self {
         let queries = Semaphore::new(QUERIES);
         Self {
+            mesh: mcp_mesh::State::new(config.mcp_mesh.as_ref()),
             config,
             store,
             writer,

@@ -17,7 +17,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Receive telemetry, keep it, and serve the studio and its API.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Send a believable agent workload to a running server.
     Demo(demo::Options),
 }
@@ -37,7 +37,9 @@ pub fn main() -> ExitCode {
         Err(error) => return fail(&format!("cannot start the runtime: {error}")),
     };
     let result = match cli.command {
-        Command::Serve(args) => Config::resolve(args).and_then(|config| runtime.block_on(serve::run(config))),
+        Command::Serve(args) => {
+            Config::resolve(*args).and_then(|config| runtime.block_on(serve::run(config)))
+        }
         Command::Demo(options) => runtime.block_on(demo::run(options)),
     };
     match result {

@@ -1,5 +1,6 @@
 //! Configuration: flag, else environment, else file, else default.
 
+use crate::mcp_mesh;
 use clap::Args;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -54,6 +55,15 @@ pub struct ServeArgs {
     /// Keys that clients must show, comma separated; needed to listen beyond loopback.
     #[arg(long, env = "MESHSCOPE_KEYS", value_delimiter = ',', hide_env_values = true)]
     pub keys: Option<Vec<String>>,
+    /// Redis of an MCP Mesh whose traces are to be read, for example redis://127.0.0.1:6379.
+    #[arg(long, env = "MESHSCOPE_MCP_MESH_REDIS", hide_env_values = true)]
+    pub mcp_mesh_redis: Option<String>,
+    /// Streams to read there, comma separated [default: mesh:trace,mcp-mesh:traces].
+    #[arg(long, env = "MESHSCOPE_MCP_MESH_STREAMS", value_delimiter = ',')]
+    pub mcp_mesh_streams: Option<Vec<String>>,
+    /// Consumer group to read as; each Meshscope with a store of its own needs its own [default: meshscope].
+    #[arg(long, env = "MESHSCOPE_MCP_MESH_GROUP")]
+    pub mcp_mesh_group: Option<String>,
 }
 
 /// The resolved configuration.
@@ -83,6 +93,8 @@ pub struct Config {
     pub session_headers: Vec<String>,
     /// Keys that clients must show; none means that none is asked for.
     pub keys: Vec<String>,
+    /// MCP Mesh's streams, when they are to be read.
+    pub mcp_mesh: Option<mcp_mesh::Settings>,
 }
 
 const MIB: usize = 1024 * 1024;
@@ -99,12 +111,22 @@ impl Config {
                     .map_err(|error| format!("the configuration {}: {error}", path.display()))?
             }
         };
+        let data_dir = match args.data_dir.or(file.data_dir) {
+            Some(dir) => dir,
+            None => default_data_dir()?,
+        };
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let config = Self {
-            data_dir: match args.data_dir.or(file.data_dir) {
-                Some(dir) => dir,
-                None => default_data_dir()?,
+            mcp_mesh: match args.mcp_mesh_redis.or(file.mcp_mesh_redis) {
+                Some(url) => Some(mcp_mesh::Settings::resolve(
+                    &url,
+                    args.mcp_mesh_streams.or(file.mcp_mesh_streams),
+                    args.mcp_mesh_group.or(file.mcp_mesh_group),
+                    &data_dir,
+                )?),
+                None => None,
             },
+            data_dir,
             listen: args.listen.or(file.listen).unwrap_or(loopback(4319)),
             otlp_http: args.otlp_http.or(file.otlp_http).unwrap_or(loopback(4318)),
             otlp_grpc: args.otlp_grpc.or(file.otlp_grpc).unwrap_or(loopback(4317)),

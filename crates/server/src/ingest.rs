@@ -90,7 +90,7 @@ pub(crate) async fn ingest_with(
 }
 
 /// Fills in what the records leave to the receiver: project, session, cost.
-fn complete(app: &App, batch: &mut Batch, fallback: &Fallback) {
+pub(crate) fn complete(app: &App, batch: &mut Batch, fallback: &Fallback) {
     let place = |origin: &mut Origin| {
         if origin.project.is_none() {
             origin.project = Some(fallback.project.clone().unwrap_or_else(|| "default".to_owned()));

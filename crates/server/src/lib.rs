@@ -10,6 +10,7 @@ pub mod demo;
 mod doors;
 mod grpc;
 mod ingest;
+mod mcp_mesh;
 mod otlp;
 mod serve;
 mod stats;

@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::doors::Door;
 use crate::ingest::{Fallback, ingest};
-use crate::{api, auth, body};
+use crate::{api, auth, body, mcp_mesh};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -23,7 +23,7 @@ const RETRY_AFTER: &str = "1";
 /// The receiver's routes.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let keys = middleware::from_fn_with_state(Arc::clone(app), auth::require);
-    let router = Router::new()
+    let router = mcp_mesh::rest::router()
         .fallback(receive)
         .with_state(Arc::clone(app))
         .layer(keys);

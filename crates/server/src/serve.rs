@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::stats::Stats;
 use crate::studio::Studio;
-use crate::{api, auth, grpc, otlp};
+use crate::{api, auth, grpc, mcp_mesh, otlp};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, header};
@@ -108,11 +108,12 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let app = Arc::new(App::new(config, store, writer, stats, listeners));
 
     let (stop, stopped) = watch::channel(false);
-    let tasks = vec![
+    let mut tasks = vec![
         serve_http("api", api_listener, api_router(&app), stopped.clone()),
         serve_http("otlp-http", http_listener, otlp::router(&app), stopped.clone()),
-        serve_grpc(grpc_listener, &app, stopped),
+        serve_grpc(grpc_listener, &app, stopped.clone()),
     ];
+    tasks.extend(mcp_mesh::start(&app, stopped));
     Ok(Running {
         api,
         otlp_http,
@@ -127,6 +128,7 @@ impl Running {
     /// Takes nothing more, finishes what is under way, writes what waits and closes the store.
     pub async fn stop(self) -> Result<(), String> {
         self.stop.send_replace(true);
+        self.app.mesh.end();
         for task in self.tasks {
             task.await.map_err(|error| error.to_string())?;
         }
@@ -199,6 +201,7 @@ fn api_router(app: &Arc<App>) -> Router {
         )
         // Clients that take one base URL for all post here what goes to OTLP's port as well.
         .route("/api/ingest/{kind}", any(otlp::receive))
+        .merge(mcp_mesh::rest::router())
         .method_not_allowed_fallback(|| async {
             api::problem(&Problem::method_not_allowed(
                 "this path takes the methods in the header Allow",

@@ -127,3 +127,31 @@ pub fn capture(name: &str) -> (String, &'static str, Vec<u8>) {
         std::fs::read(format!("{CAPTURES}/{name}")).unwrap(),
     )
 }
+
+/// The real binary as a process of its own.
+pub mod process {
+    use std::io::{BufRead as _, BufReader};
+    use std::path::Path;
+    use std::process::{Child, Command, Stdio};
+
+    /// Starts it on free ports; returns it with its API and OTLP addresses.
+    pub fn serve(dir: &Path, options: &[&str]) -> (Child, String, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_meshscope"))
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"])
+            .args(options)
+            .arg("--data-dir")
+            .arg(dir)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut next = |name: &str| {
+            let line = lines.next().expect("the server says where it listens").unwrap();
+            line.strip_prefix(name).unwrap().trim().to_owned()
+        };
+        let (api, otlp) = (next("studio"), next("otlp/http"));
+        next("otlp/grpc");
+        (child, api, otlp)
+    }
+}

@@ -4,38 +4,10 @@
 
 mod common;
 
+use common::process::serve;
 use common::{span, traces};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
-/// The real binary on free ports; returns it with its API and OTLP addresses.
-fn serve(dir: &Path) -> (Child, String, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_meshscope"))
-        .args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--otlp-http",
-            "127.0.0.1:0",
-            "--otlp-grpc",
-            "127.0.0.1:0",
-        ])
-        .arg("--data-dir")
-        .arg(dir)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut next = |name: &str| {
-        let line = lines.next().expect("the server says where it listens").unwrap();
-        line.strip_prefix(name).unwrap().trim().to_owned()
-    };
-    let (api, otlp) = (next("studio"), next("otlp/http"));
-    next("otlp/grpc");
-    (child, api, otlp)
-}
+use std::process::Command;
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_once_after_kill_9() {
@@ -43,7 +15,7 @@ async fn what_was_acknowledged_is_there_once_after_kill_9() {
     let client = reqwest::Client::new();
     let mut acknowledged = 0;
     for round in 0..5_u64 {
-        let (mut child, api, otlp) = serve(dir.path());
+        let (mut child, api, otlp) = serve(dir.path(), &[]);
         let status: Value = client
             .get(format!("{api}/api/v1/status"))
             .send()
@@ -82,7 +54,7 @@ async fn what_was_acknowledged_is_there_once_after_kill_9() {
 #[test]
 fn a_taken_port_and_a_locked_store_are_said_in_one_line() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut child, ..) = serve(dir.path());
+    let (mut child, ..) = serve(dir.path(), &[]);
     let second = Command::new(env!("CARGO_BIN_EXE_meshscope"))
         .args([
             "serve",

@@ -9,6 +9,7 @@ pub mod writer;
 
 pub use crate::duckdb::{DuckDb, Options};
 
+use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
     SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
@@ -120,6 +121,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// The ledger rows under a figure of [`Store::usage`], newest first.
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError>;
+
+    /// Traces of MCP Mesh that ended or went silent, the latest end first.
+    fn mesh_search(&self, query: &TraceSearch, now: i64) -> Result<FoundTraces, StoreError>;
+
+    /// One trace of MCP Mesh, ended or not.
+    fn mesh_trace(&self, trace_id: TraceId) -> Result<Option<CompletedTrace>, StoreError>;
+
+    /// Figures over the traces of MCP Mesh that ended or went silent.
+    fn mesh_stats(&self, now: i64) -> Result<TraceStats, StoreError>;
+
+    /// Traces of MCP Mesh with spans in progress.
+    fn mesh_active(&self, now: i64) -> Result<ActiveTraces, StoreError>;
+
+    /// What passed between agents of MCP Mesh in spans that started at `from` or later.
+    fn mesh_traffic(&self, from: i64) -> Result<Traffic, StoreError>;
 
     /// Writes the log into the main file and closes; for a graceful end.
     fn close(&self) -> Result<(), StoreError>;

@@ -7,6 +7,7 @@
 mod decoded;
 pub mod developer;
 mod json;
+pub mod mcp_mesh;
 pub mod meshflow;
 pub mod messages;
 pub mod otlp;

@@ -1,8 +1,8 @@
 //! Chromium and its driver for the browser tests.
 
-use crate::command::{Result, on_path, run, say};
+use crate::apt;
+use crate::command::{Result, on_path};
 use std::path::PathBuf;
-use std::process::Command;
 
 /// Where the browser and its driver are.
 pub(crate) struct Browser {
@@ -36,28 +36,7 @@ impl Browser {
                         chromium and chromium-driver), or name them in MESHSCOPE_CHROMIUM and MESHSCOPE_CHROMEDRIVER"
                 .to_owned());
         }
-        say("installing chromium and chromium-driver (apt-get)");
-        apt(&["update", "-qq"])?;
-        apt(&[
-            "install",
-            "-y",
-            "-qq",
-            "--no-install-recommends",
-            "chromium",
-            "chromium-driver",
-            "fonts-dejavu-core",
-        ])?;
+        apt::install(&["chromium", "chromium-driver", "fonts-dejavu-core"])?;
         Self::find().ok_or_else(|| "apt-get installed chromium, but it is not on PATH".to_owned())
     }
-}
-
-fn apt(args: &[&str]) -> Result<()> {
-    let root = std::env::var_os("USER").is_some_and(|user| user == "root")
-        || std::fs::metadata("/var/lib/dpkg/lock")
-            .is_ok_and(|_| std::fs::File::open("/var/lib/dpkg/lock").is_ok());
-    let mut command = Command::new(if root { "apt-get" } else { "sudo" });
-    if !root {
-        command.arg("apt-get");
-    }
-    run(command.args(args).env("DEBIAN_FRONTEND", "noninteractive"))
 }

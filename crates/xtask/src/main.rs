@@ -5,10 +5,12 @@
 //! cargo xtask test    everything that is tested, on a fresh machine too
 //! ```
 
+mod apt;
 mod browser;
 mod command;
 mod lint;
 mod precompress;
+mod redis;
 mod setup;
 mod stamp;
 mod studio;
@@ -24,7 +26,7 @@ const HELP: &str = "cargo xtask TASK
   test            host tests, wasm tests in Chromium, browser tests of the whole
   lint            rustfmt --check, clippy -D warnings for host and wasm32
   fmt             format the code
-  setup           bring the tools (wasm target, trunk, wasm-bindgen, wasm-opt, libduckdb, Chromium)
+  setup           bring the tools (wasm target, trunk, wasm-bindgen, wasm-opt, libduckdb, Chromium, Redis)
   build           build studio and server in release, with the studio embedded
   size            build the studio and print what a first download weighs
   bench [ARGS]    measure; `bench help` lists what
@@ -50,7 +52,7 @@ fn dispatch(task: &str, rest: &[String]) -> Result<()> {
         "test" => test::test(),
         "lint" => lint::lint(),
         "fmt" => run(cargo().args(["fmt", "--all"])),
-        "setup" => setup::build_tools().and_then(|_| setup::browser()),
+        "setup" => setup::build_tools().and_then(|_| setup::test_tools().map(|_| ())),
         "build" => build(),
         "size" => setup::build_tools().and_then(|tools| studio::build(&tools)),
         "bench" => bench(rest),

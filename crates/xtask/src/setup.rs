@@ -1,7 +1,7 @@
 //! Brings what is missing, says what it does, and is done at once when nothing is.
 
 use crate::command::{Result, on_path, output, root, run, say};
-use crate::{browser, tools};
+use crate::{browser, redis, tools};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -44,7 +44,13 @@ pub(crate) fn build_tools() -> Result<BuildTools> {
     })
 }
 
-/// What the browser tests need besides.
+/// What the tests need besides.
+pub(crate) fn test_tools() -> Result<browser::Browser> {
+    redis::find_or_install()?;
+    browser::Browser::find_or_install()
+}
+
+/// What a measurement of the studio needs besides.
 pub(crate) fn browser() -> Result<()> {
     browser::Browser::find_or_install().map(|_| ())
 }

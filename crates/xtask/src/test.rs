@@ -1,6 +1,5 @@
 //! Everything that is tested, in the order of what it costs to find out.
 
-use crate::browser::Browser;
 use crate::command::{Result, cargo, root, run, say, target_dir};
 use crate::setup;
 use std::time::Instant;
@@ -19,7 +18,7 @@ pub(crate) fn test() -> Result<()> {
     let mut browser = None;
     step("set-up", &mut || {
         tools = Some(setup::build_tools()?);
-        browser = Some(Browser::find_or_install()?);
+        browser = Some(setup::test_tools()?);
         Ok(())
     })?;
     let (Some(tools), Some(browser)) = (tools, browser) else {

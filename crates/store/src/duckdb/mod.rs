@@ -3,6 +3,7 @@
 mod append;
 mod identity;
 mod logs;
+mod mcp_mesh;
 mod metrics;
 mod read;
 mod schema;
@@ -15,6 +16,7 @@ mod write;
 use crate::{Store, StoreError, Written};
 use duckdb::{Config, Connection};
 use identity::Known;
+use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
     SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
@@ -172,8 +174,9 @@ fn migrate(connection: &Connection, path: Option<&Path>) -> Result<(), StoreErro
             known: schema::VERSION,
         });
     }
+    // Views are code, not data: each start makes them as this version has them.
     if found == schema::VERSION {
-        return Ok(());
+        return make(schema::VIEWS);
     }
     // The engine alters a table once a transaction, so that each statement is one of its own. All
     // of them may run again: a version counts when its last is done.
@@ -276,6 +279,26 @@ impl Store for DuckDb {
 
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError> {
         self.read(|connection| usage::rows(connection, query, now))
+    }
+
+    fn mesh_search(&self, query: &TraceSearch, now: i64) -> Result<FoundTraces, StoreError> {
+        self.read(|connection| mcp_mesh::search(connection, query, now))
+    }
+
+    fn mesh_trace(&self, trace_id: TraceId) -> Result<Option<CompletedTrace>, StoreError> {
+        self.read(|connection| mcp_mesh::one(connection, trace_id))
+    }
+
+    fn mesh_stats(&self, now: i64) -> Result<TraceStats, StoreError> {
+        self.read(|connection| mcp_mesh::stats(connection, now))
+    }
+
+    fn mesh_active(&self, now: i64) -> Result<ActiveTraces, StoreError> {
+        self.read(|connection| mcp_mesh::active(connection, now))
+    }
+
+    fn mesh_traffic(&self, from: i64) -> Result<Traffic, StoreError> {
+        self.read(|connection| mcp_mesh::traffic(connection, from))
     }
 
     fn close(&self) -> Result<(), StoreError> {

@@ -227,7 +227,7 @@ WHERE ";
 /// A span in full, with the session it belongs to as known now.
 pub(super) struct KeptSpan {
     pub(super) entry: SpanEntry,
-    pub(super) session_id: String,
+    pub(super) session_id: Option<String>,
 }
 
 /// Spans in full, in the order of (start, span id).
@@ -295,7 +295,7 @@ fn span_entry(row: &Row<'_>) -> duckdb::Result<KeptSpan> {
     };
     Ok(KeptSpan {
         entry: SpanEntry { span, facts },
-        session_id: text(39)?.unwrap_or_default(),
+        session_id: text(39)?,
     })
 }
 

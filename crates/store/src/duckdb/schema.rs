@@ -80,8 +80,10 @@ SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM t
 -- The trace of a call, for records that name the call and no trace.
 CREATE OR REPLACE VIEW call_trace AS SELECT call, min(trace_id) AS trace_id FROM calls GROUP BY call;
 
+-- A framework's own spans make no session: they belong to that of their trace, or to none.
 CREATE OR REPLACE VIEW session_spans AS
-SELECT s.*, coalesce(s.session, t.session, s.fallback_session, replace(s.trace_id::VARCHAR, '-', '')) AS session_id
+SELECT s.*, coalesce(s.session, t.session, s.fallback_session,
+    CASE WHEN NOT s.noise THEN replace(s.trace_id::VARCHAR, '-', '') END) AS session_id
 FROM spans s LEFT JOIN trace_session t ON t.trace_id = s.trace_id;
 
 CREATE OR REPLACE VIEW session_logs AS

@@ -24,14 +24,9 @@ const INTERRUPTED_TURN: &str =
 /// An event that reports a blocked step of MeshFlow; the same goes for its spans.
 const BLOCKED_STEP: &str = "event_name = 'meshflow.step_blocked'";
 
-/// A span that makes its session one for people. A trace of the framework's own housekeeping
-/// that no record names a session for is none: it stays a trace.
-pub(super) const COUNTS: &str = "NOT noise OR session_id <> replace(trace_id::VARCHAR, '-', '')";
-
 /// SQL that counts sessions.
 pub(super) const COUNT: &str = "SELECT count(*) FROM (
-    SELECT DISTINCT project, session_id FROM session_spans
-        WHERE NOT noise OR session_id <> replace(trace_id::VARCHAR, '-', '')
+    SELECT DISTINCT project, session_id FROM session_spans WHERE session_id IS NOT NULL
     UNION SELECT DISTINCT project, session_id FROM session_logs WHERE session_id IS NOT NULL
     UNION SELECT DISTINCT project, session_id FROM session_points WHERE session_id IS NOT NULL)";
 
@@ -69,11 +64,7 @@ fn hits(query: &ListQuery, range: (i64, i64), only: Option<&str>) -> (String, Ve
             [Value::BigInt(range.1), Value::BigInt(range.0)],
         );
         filter.equal("project", query.project.as_deref());
-        let only = only.or(query.session.as_deref());
-        filter.equal("session_id", only);
-        if view == "session_spans" && only.is_none() {
-            filter.add(COUNTS, []);
-        }
+        filter.equal("session_id", only.or(query.session.as_deref()));
         parts.push(format!(
             "SELECT DISTINCT project, session_id FROM {view} WHERE {}",
             filter.sql()

@@ -280,9 +280,8 @@ pub(super) fn report(
     })?;
     let mut parts = vec![
         format!(
-            "SELECT DISTINCT project, session_id FROM session_spans WHERE {} AND ({})",
-            spans.sql(),
-            super::sessions::COUNTS
+            "SELECT DISTINCT project, session_id FROM session_spans WHERE session_id IS NOT NULL AND {}",
+            spans.sql()
         ),
         format!(
             "SELECT DISTINCT project, session_id FROM ledger WHERE session_id IS NOT NULL AND {}",

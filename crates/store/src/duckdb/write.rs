@@ -11,6 +11,7 @@ use meshscope_model::{
     Batch, Call, CostSource, KeyValue, LogEntry, Operation, Origin, PointEntry, Resource, Scope, SpanEntry,
     SpanId, TraceId, Usage,
 };
+use meshscope_telemetry::mcp_mesh;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -257,9 +258,11 @@ fn merge(a: &SpanEntry, b: &SpanEntry) -> Option<SpanEntry> {
     if key_a == key_b {
         return None;
     }
-    // The ended one leads, then the one that says more, then the one that sorts first.
+    // The one at first hand leads, then the ended one, then the one that says more, then the one
+    // that sorts first.
     let rank = |entry: &SpanEntry, key: &str| {
         (
+            mcp_mesh::standing(&entry.span),
             entry.span.end_time.is_some(),
             entry.span.attributes.len(),
             std::cmp::Reverse(key.to_owned()),
@@ -278,7 +281,7 @@ fn merge(a: &SpanEntry, b: &SpanEntry) -> Option<SpanEntry> {
         }
     }
     let named = KeyValue::new(ALSO_NAMED, other.span.name.as_str());
-    if other.span.name != lead.span.name && !attributes.0.contains(&named) {
+    if other.span.name != lead.span.name && !other.span.name.is_empty() && !attributes.0.contains(&named) {
         attributes.0.push(named);
     }
     for event in &other.span.events {
@@ -317,11 +320,14 @@ fn merge(a: &SpanEntry, b: &SpanEntry) -> Option<SpanEntry> {
     }
     facts.blocked |= more.blocked;
     facts.time_to_first_token = facts.time_to_first_token.or(more.time_to_first_token);
-    facts.reported_duration = facts.reported_duration.or(more.reported_duration);
+    if lead.span.duration() == 0 {
+        facts.reported_duration = facts.reported_duration.or(more.reported_duration);
+    }
     facts.interrupted |= more.interrupted;
     facts.uncertainty = facts.uncertainty.or(more.uncertainty);
     facts.call = facts.call.or(more.call);
     facts.usage = merge_usage(facts.usage.take(), more.usage.as_ref());
+    mcp_mesh::settle(&mut merged);
     (fingerprint(&merged) != key_a).then_some(merged)
 }
 

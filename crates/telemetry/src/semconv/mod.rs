@@ -12,6 +12,7 @@ mod openinference;
 mod read;
 mod videosdk;
 
+use crate::mcp_mesh::{EVENT_SCOPE, REGISTRY_SCOPE, SPAN_SCOPE};
 use meshscope_model::{
     Batch, LogRecord, MetricPoint, Origin, Resource, Scope, Span, SpanFacts, StatusCode, System,
 };
@@ -39,7 +40,8 @@ fn system(resource: &Resource, scope: &Scope) -> System {
         "meshflow" => return System::MeshFlow,
         name if name.starts_with("meshflow.") => return System::MeshFlow,
         name if name.starts_with("meshagent.") => return System::MeshAgent,
-        name if name.starts_with("mcp-mesh/") => return System::McpMesh,
+        SPAN_SCOPE | EVENT_SCOPE => return System::McpMesh,
+        name if name.starts_with(REGISTRY_SCOPE) => return System::McpMesh,
         _ => {}
     }
     let videosdk = attributes.str("sdk.name") == Some("AGENTS")
@@ -108,11 +110,19 @@ pub fn span(span: &Span) -> SpanFacts {
 }
 
 /// A session for a span that names none, where the receiver knows none either.
+///
+/// In dialects whose frameworks make spans for themselves only the other spans make a trace a
+/// session of its own: a start-up of the framework is no session.
 pub fn last_resort(span: &Span, facts: &mut SpanFacts) {
     let origin = &mut facts.origin;
-    if origin.system == System::MeshFlow && origin.session.is_none() && origin.fallback_session.is_none() {
-        origin.fallback_session = Some(meshflow::no_run(span, origin.agent.as_deref()));
+    if origin.session.is_some() || origin.fallback_session.is_some() {
+        return;
     }
+    origin.fallback_session = match origin.system {
+        System::MeshFlow => Some(meshflow::no_run(span, origin.agent.as_deref())),
+        System::Dexto | System::MeshAgent if !facts.noise => Some(span.trace_id.to_string()),
+        _ => None,
+    };
 }
 
 /// Where a log record belongs.

@@ -1,0 +1,152 @@
+//! MCP Mesh in the store: events joined, the registry's copy below the agent's own, and the
+//! answers of MCP Mesh's own API.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use meshscope_api::SpanDetail;
+use meshscope_model::{Batch, SpanEntry};
+use meshscope_store::{DuckDb, Store};
+use meshscope_telemetry::{Encoding, Signal, decode, mcp_mesh};
+
+const TRACE: &str = "67c1cd2786cd4b85b5fc937f354476df";
+const SPAN: &str = "aa2c06fe989b47e6";
+
+fn entry(fields: &[(&str, &str)]) -> SpanEntry {
+    let ids = [("trace_id", TRACE), ("span_id", SPAN), ("agent_name", "reporter")];
+    let fields: Vec<_> = ids
+        .iter()
+        .chain(fields)
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    mcp_mesh::decode("1-0", &fields).unwrap()
+}
+
+fn batch(spans: Vec<SpanEntry>) -> Batch {
+    Batch {
+        spans,
+        ..Batch::default()
+    }
+}
+
+/// The span after these writes.
+fn kept(writes: Vec<Vec<SpanEntry>>) -> SpanDetail {
+    let store = DuckDb::in_memory().unwrap();
+    for spans in writes {
+        store.write(&[batch(spans)]).unwrap();
+    }
+    assert_eq!(store.counts().unwrap().spans, 1);
+    let (trace, span) = (TRACE.parse().unwrap(), SPAN.parse().unwrap());
+    store.span(trace, span).unwrap().unwrap()
+}
+
+fn events() -> [SpanEntry; 3] {
+    [
+        entry(&[
+            ("event_type", "span_start"),
+            ("timestamp", "10"),
+            ("operation", "report"),
+        ]),
+        entry(&[
+            ("event_type", "error"),
+            ("timestamp", "11"),
+            ("operation", "report"),
+            ("error_message", "no route"),
+        ]),
+        entry(&[
+            ("event_type", "span_end"),
+            ("timestamp", "12"),
+            ("operation", "report"),
+            ("duration_ms", "2000"),
+            ("success", "false"),
+            ("llm_model", "openai/gpt-4o-mini"),
+            ("llm_input_tokens", "123"),
+            ("llm_output_tokens", "45"),
+            ("llm_total_tokens", "168"),
+        ]),
+    ]
+}
+
+#[test]
+fn events_join_in_any_order_across_writes_and_however_often() {
+    let events = events();
+    let at_once = kept(vec![events.to_vec()]);
+    assert_eq!(
+        (at_once.started_at, at_once.duration_ns),
+        (10_000_000_000, 2_000_000_000)
+    );
+    assert_eq!(at_once.meaning.error.as_deref(), Some("no route"));
+    assert_eq!(at_once.meaning.tokens.total, Some(168));
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let one_by_one = order.map(|index: usize| vec![events[index].clone()]);
+        assert_eq!(kept(one_by_one.to_vec()), at_once, "{order:?}");
+        let twice = [one_by_one.clone(), one_by_one].concat();
+        assert_eq!(kept(twice), at_once, "{order:?} twice");
+    }
+}
+
+#[test]
+fn a_start_is_seen_before_its_end() {
+    let [start, ..] = events();
+    let seen = kept(vec![vec![start]]);
+    assert_eq!((seen.started_at, seen.ended_at), (10_000_000_000, None));
+}
+
+/// What the registry makes of [`finished`]: its times are cut to the millisecond.
+fn registrys_copy() -> SpanEntry {
+    let json = format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"reporter"}}}}]}},
+        "scopeSpans":[{{"scope":{{"name":"mcp-mesh/reporter"}},"spans":[{{"traceId":"{TRACE}","spanId":"{SPAN}",
+        "name":"chat","kind":2,"startTimeUnixNano":"10168000000","endTimeUnixNano":"10324000000",
+        "attributes":[{{"key":"mcp.operation","value":{{"stringValue":"chat"}}}},
+        {{"key":"mcp.duration.ms","value":{{"intValue":"156"}}}},
+        {{"key":"mcp.extra","value":{{"stringValue":"kept"}}}}]}}]}}]}}]}}"#
+    );
+    let mut batch = decode(Signal::Traces, Encoding::Json, json.as_bytes())
+        .unwrap()
+        .batch;
+    batch.spans.remove(0)
+}
+
+fn finished() -> SpanEntry {
+    entry(&[
+        ("function_name", "chat"),
+        ("start_time", "10.1685338"),
+        ("end_time", "10.3247156"),
+        ("success", "True"),
+        ("llm_model", "openai/gpt-4o-mini"),
+        ("llm_input_tokens", "123"),
+        ("llm_output_tokens", "45"),
+        ("llm_total_tokens", "168"),
+    ])
+}
+
+#[test]
+fn the_agents_copy_wins_over_the_registrys_whichever_came_first() {
+    let (own, copy) = (finished(), registrys_copy());
+    for writes in [
+        vec![vec![own.clone()], vec![copy.clone()]],
+        vec![vec![copy.clone()], vec![own.clone()]],
+        vec![vec![copy.clone(), own.clone()]],
+        vec![vec![copy.clone()], vec![own], vec![copy]],
+    ] {
+        let span = kept(writes);
+        assert_eq!((span.started_at, span.duration_ns), (10_168_533_800, 156_181_800));
+        assert_eq!(span.scope.name, mcp_mesh::SPAN_SCOPE);
+        assert_eq!(span.meaning.model.as_deref(), Some("gpt-4o-mini"));
+        assert_eq!(span.meaning.tokens.total, Some(168));
+        assert_eq!(span.attributes.text("mcp.extra"), Some("kept"));
+    }
+}
+
+#[test]
+fn a_finished_span_is_not_undone_by_events_of_it() {
+    let [start, _, end] = events();
+    let own = finished();
+    for writes in [
+        vec![vec![own.clone()], vec![start.clone()], vec![end.clone()]],
+        vec![vec![start], vec![own], vec![end]],
+    ] {
+        let span = kept(writes);
+        assert_eq!((span.started_at, span.duration_ns), (10_168_533_800, 156_181_800));
+    }
+}
