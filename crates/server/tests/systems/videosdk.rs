@@ -68,6 +68,7 @@ async fn videosdk_turn_metrics_alone_count_as_well_and_take_the_session_of_a_hea
     let list = sessions(&server).await;
     assert_eq!((list.len(), &list[0]["session_id"]), (1, &json!("sess-9")));
     assert_eq!(list[0]["tokens"]["total"], "300");
+    assert_eq!(list[0]["time_to_first_token_ns"]["p95"], "62172000");
     let rows = server.get("usage/rows?from=0&session=sess-9").await;
     let rows = rows["rows"].as_array().unwrap();
     let count = |operation: &str| rows.iter().filter(|row| row["operation"] == operation).count();
