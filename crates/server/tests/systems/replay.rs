@@ -1,6 +1,9 @@
 //! Replaying captures and asking what came of them.
 
 use crate::common::{CAPTURES, Server};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use prost::Message as _;
 use serde_json::Value;
 use std::path::Path;
 
@@ -17,16 +20,20 @@ pub fn names(system: &str, prefixes: &[&str]) -> Vec<String> {
     found
 }
 
-/// Posts a capture with the path and headers that the client used.
+/// Sends a capture by the transport, path and headers that the client used.
 pub async fn replay(server: &Server, name: &str) {
     let read = |ending: &str| std::fs::read(format!("{CAPTURES}/{name}{ending}"));
     let sent: Value = serde_json::from_slice(&read(".headers.json").unwrap()).unwrap();
     let raw = Path::new(&format!("{CAPTURES}/{name}.raw.json")).exists();
     let body = read(if raw { ".raw.json" } else { ".pb" }).unwrap();
-    let path = match sent["path"].as_str().unwrap() {
-        grpc if grpc.ends_with("TraceService/Export") => "/v1/traces",
-        path => path,
-    };
+    if sent["transport"] == "grpc" {
+        let request = ExportTraceServiceRequest::decode(&body[..]).unwrap();
+        let address = format!("http://{}", server.running.as_ref().unwrap().otlp_grpc);
+        let mut client = TraceServiceClient::connect(address).await.unwrap();
+        client.export(request).await.unwrap();
+        return;
+    }
+    let path = sent["path"].as_str().unwrap();
     let media = if raw {
         "application/json"
     } else {
