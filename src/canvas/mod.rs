@@ -1,5 +1,7 @@
 //! Drawing surfaces. What is drawn is decided by `layout`; here it becomes pixels.
 
 pub(crate) mod surface;
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;
 pub(crate) mod theme;
 pub(crate) mod waterfall;

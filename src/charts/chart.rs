@@ -199,9 +199,11 @@ fn Table(data: Signal<Data>) -> impl IntoView {
         })
     };
     view! {
-        <table class="visually-hidden">
-            <thead><tr><th>"Time"</th>{head}</tr></thead>
-            <tbody>{rows}</tbody>
-        </table>
+        <div class="visually-hidden">
+            <table>
+                <thead><tr><th>"Time"</th>{head}</tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
     }
 }

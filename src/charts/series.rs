@@ -165,8 +165,14 @@ pub(crate) fn metric(detail: &MetricDetail, format: fn(f64) -> String) -> Option
             }
         }
         let mean = |(sum, weight): (f64, f64)| (weight > 0.0).then(|| sum / weight);
+        let mut name = label(&series.service, &series.attributes);
+        // Instances of a service differ in their resource only.
+        let alike = all.iter().filter(|known| known.name.starts_with(&name)).count();
+        if alike > 0 {
+            name.push_str(&format!(" {}", alike + 1));
+        }
         all.push(Series {
-            name: label(&series.service, &series.attributes),
+            name,
             values: cells.into_iter().map(mean).collect(),
         });
     }

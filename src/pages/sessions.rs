@@ -140,6 +140,12 @@ pub(crate) fn some_of(names: &[String]) -> String {
     }
 }
 
+/// The first characters of an id, enough to tell it from its neighbours.
+fn short_id(id: &str) -> String {
+    let uuid = id.len() >= 32 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    id.chars().take(if uuid { 8 } else { 14 }).collect()
+}
+
 /// Tokens, or a dash when none are known.
 pub(crate) fn tokens(total: Option<i64>) -> String {
     total.map_or_else(|| "\u{2013}".to_owned(), format::count)
@@ -169,9 +175,12 @@ fn SessionTable(sessions: Vec<Session>) -> impl IntoView {
             "\u{2013}".to_owned()
         };
         let unknown = s.cost_pico_usd.is_none();
+        // Two sessions of one agent have one title: their ids tell them apart.
+        let short = short_id(&s.session_id);
+        let id = (!s.title.contains(&short)).then(|| view! { <span class="id">{short}</span> });
         view! {
             <tr>
-                <td class="title"><A href=to>{s.title.clone()}</A></td>
+                <td class="title" title=s.session_id.clone()><A href=to>{s.title.clone()}</A>" "{id}</td>
                 <td><SystemBadge system=s.system /></td>
                 <td class="muted clip">{s.room.clone()}</td>
                 <td class="clip" title=all>{agents}</td>

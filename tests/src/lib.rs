@@ -205,9 +205,9 @@ impl Browser {
     pub async fn size(&self, width: u32, height: u32) {
         let metrics =
             serde_json::json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        let tools = thirtyfour::extensions::cdp::ChromeDevTools::new(self.page.handle().clone());
-        tools
-            .execute_cdp_with_params("Emulation.setDeviceMetricsOverride", metrics)
+        self.page
+            .cdp()
+            .send_raw("Emulation.setDeviceMetricsOverride", metrics)
             .await
             .unwrap();
     }

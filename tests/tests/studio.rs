@@ -90,72 +90,79 @@ fn resource() -> Resource {
     Resource::builder().with_service_name("concierge-service").build()
 }
 
+/// The stock exporters, pointed at the server.
+fn exporters(server: &Server, grpc: bool) -> (SpanExporter, LogExporter, MetricExporter) {
+    if grpc {
+        let at = &server.otlp_grpc;
+        (
+            SpanExporter::builder()
+                .with_tonic()
+                .with_endpoint(at)
+                .build()
+                .unwrap(),
+            LogExporter::builder()
+                .with_tonic()
+                .with_endpoint(at)
+                .build()
+                .unwrap(),
+            MetricExporter::builder()
+                .with_tonic()
+                .with_endpoint(at)
+                .build()
+                .unwrap(),
+        )
+    } else {
+        let at = |path: &str| format!("{}{path}", server.otlp_http);
+        (
+            SpanExporter::builder()
+                .with_http()
+                .with_endpoint(at("/v1/traces"))
+                .build()
+                .unwrap(),
+            LogExporter::builder()
+                .with_http()
+                .with_endpoint(at("/v1/logs"))
+                .build()
+                .unwrap(),
+            MetricExporter::builder()
+                .with_http()
+                .with_endpoint(at("/v1/metrics"))
+                .build()
+                .unwrap(),
+        )
+    }
+}
+
+/// A conversation from the first span to the shut-down; panics unless every exporter got through.
+fn export(server: &Server, conversation: &str, grpc: bool) {
+    let (spans, logs, metrics) = exporters(server, grpc);
+    let tracers = SdkTracerProvider::builder()
+        .with_resource(resource())
+        .with_batch_exporter(spans)
+        .build();
+    let loggers = SdkLoggerProvider::builder()
+        .with_resource(resource())
+        .with_batch_exporter(logs)
+        .build();
+    let meters = SdkMeterProvider::builder()
+        .with_resource(resource())
+        .with_periodic_exporter(metrics)
+        .build();
+    converse(&tracers, &loggers, &meters, conversation);
+    tracers.shutdown().unwrap();
+    loggers.shutdown().unwrap();
+    meters.shutdown().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_sdk_shows_up_over_http_and_grpc() {
-    let server = Server::start();
+    let server = std::sync::Arc::new(Server::start());
     for (conversation, grpc) in [("over-http", false), ("over-grpc", true)] {
-        let at = |path: &str| format!("{}{path}", server.otlp_http);
-        let (spans, logs, metrics) = if grpc {
-            (
-                SpanExporter::builder()
-                    .with_tonic()
-                    .with_endpoint(&server.otlp_grpc)
-                    .build()
-                    .unwrap(),
-                LogExporter::builder()
-                    .with_tonic()
-                    .with_endpoint(&server.otlp_grpc)
-                    .build()
-                    .unwrap(),
-                MetricExporter::builder()
-                    .with_tonic()
-                    .with_endpoint(&server.otlp_grpc)
-                    .build()
-                    .unwrap(),
-            )
-        } else {
-            (
-                SpanExporter::builder()
-                    .with_http()
-                    .with_endpoint(at("/v1/traces"))
-                    .build()
-                    .unwrap(),
-                LogExporter::builder()
-                    .with_http()
-                    .with_endpoint(at("/v1/logs"))
-                    .build()
-                    .unwrap(),
-                MetricExporter::builder()
-                    .with_http()
-                    .with_endpoint(at("/v1/metrics"))
-                    .build()
-                    .unwrap(),
-            )
-        };
-        // The exporters' HTTP client wants a thread of its own.
-        let done = tokio::task::spawn_blocking(move || {
-            let runtime = tokio::runtime::Handle::current();
-            let _guard = runtime.enter();
-            let tracers = SdkTracerProvider::builder()
-                .with_resource(resource())
-                .with_batch_exporter(spans)
-                .build();
-            let loggers = SdkLoggerProvider::builder()
-                .with_resource(resource())
-                .with_batch_exporter(logs)
-                .build();
-            let meters = SdkMeterProvider::builder()
-                .with_resource(resource())
-                .with_periodic_exporter(metrics)
-                .build();
-            converse(&tracers, &loggers, &meters, conversation);
-            (
-                tracers.shutdown().is_ok(),
-                loggers.shutdown().is_ok(),
-                meters.shutdown().is_ok(),
-            )
-        });
-        assert_eq!(done.await.unwrap(), (true, true, true), "{conversation}");
+        let server = std::sync::Arc::clone(&server);
+        // The SDK has threads of its own and its HTTP client blocks.
+        tokio::task::spawn_blocking(move || export(&server, conversation, grpc))
+            .await
+            .unwrap();
     }
     let browser = Browser::start().await;
     browser.page.goto(&server.studio).await.unwrap();
@@ -171,7 +178,7 @@ async fn a_real_sdk_shows_up_over_http_and_grpc() {
     }
     browser
         .page
-        .find(By::LinkText("over-http"))
+        .find(By::XPath("//tr[contains(., 'over-http')]//a"))
         .await
         .unwrap()
         .click()
@@ -269,7 +276,12 @@ async fn captures_show_as_their_users_think_of_them() {
         .goto(format!("{}/sessions?range=all", server.studio))
         .await
         .unwrap();
-    browser.sees("gettingstarted").await;
+    browser
+        .until(
+            "five sessions",
+            "return document.querySelectorAll('table.sessions tbody tr').length === 5",
+        )
+        .await;
     let rows = browser.texts("table.sessions tbody tr").await.join("\n");
     for expected in [
         "gettingstarted",
@@ -284,7 +296,7 @@ async fn captures_show_as_their_users_think_of_them() {
         "Dexto",
         "MeshFlow",
     ] {
-        assert!(rows.contains(expected), "{expected} in {rows}");
+        assert!(rows.contains(expected), "{expected} is not in\n{rows}");
     }
     browser.screenshot("captures-sessions").await;
     browser.stop().await;

@@ -6,7 +6,10 @@
 //! 1. the session the record itself names;
 //! 2. else the session that any record of its trace names;
 //! 3. else what any record of its trace gives to fall back to;
-//! 4. else the trace id in hex: a trace that no one names is a session of its own.
+//! 4. else the trace id in hex: a trace that no one names is a session of its own. Spans that a
+//!    framework makes for itself (`noise`) are none: they belong to no session unless another
+//!    record of their trace makes one, and dialects with such spans see to it that it does, by
+//!    the fallback of their other spans.
 //!
 //! Where records of one trace give different names the others inherit the smallest. That depends
 //! neither on the order of arrival nor on a record being sent twice, so what is known can be
@@ -61,12 +64,12 @@ impl TraceSession {
 
     /// The session of a record of this trace, whether learnt before or not.
     #[must_use]
-    pub fn resolve<'a>(&'a self, origin: &'a Origin, trace_id: TraceId) -> Cow<'a, str> {
+    pub fn resolve<'a>(&'a self, origin: &'a Origin, trace_id: TraceId, noise: bool) -> Option<Cow<'a, str>> {
         let own = origin.session.as_deref();
         let known = own.filter(|name| !name.is_empty()).or(self.inherited());
         match known.or(origin.fallback_session.as_deref().filter(|name| !name.is_empty())) {
-            Some(name) => Cow::Borrowed(name),
-            None => Cow::Owned(trace_id.to_string()),
+            Some(name) => Some(Cow::Borrowed(name)),
+            None => (!noise).then(|| Cow::Owned(trace_id.to_string())),
         }
     }
 }
@@ -90,17 +93,27 @@ impl Sessions {
         self.traces.entry(trace_id).or_default().learn(origin) && known
     }
 
-    /// The session of a record: `None` for one without a trace that names none.
+    /// The session of a record, which is `noise` when its framework made it for itself: `None`
+    /// for one without a trace that names none, and for noise that nothing names.
     #[must_use]
-    pub fn resolve<'a>(&'a self, trace_id: Option<TraceId>, origin: &'a Origin) -> Option<Cow<'a, str>> {
+    pub fn resolve<'a>(
+        &'a self,
+        trace_id: Option<TraceId>,
+        origin: &'a Origin,
+        noise: bool,
+    ) -> Option<Cow<'a, str>> {
         let Some(trace_id) = trace_id else {
             let own = origin.session.as_deref().or(origin.fallback_session.as_deref());
             return own.filter(|name| !name.is_empty()).map(Cow::Borrowed);
         };
-        Some(match self.traces.get(&trace_id) {
-            Some(trace) => trace.resolve(origin, trace_id),
-            None => Cow::Owned(TraceSession::default().resolve(origin, trace_id).into_owned()),
-        })
+        match self.traces.get(&trace_id) {
+            Some(trace) => trace.resolve(origin, trace_id, noise),
+            None => {
+                let alone = TraceSession::default();
+                let session = alone.resolve(origin, trace_id, noise)?;
+                Some(Cow::Owned(session.into_owned()))
+            }
+        }
     }
 
     /// What is known of a trace.
@@ -131,12 +144,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_framework_does_for_itself_is_no_session() {
+        let mut sessions = Sessions::default();
+        let plain = origin(None, None);
+        sessions.learn(TRACE, &plain);
+        assert_eq!(sessions.resolve(Some(TRACE), &plain, true), None);
+        sessions.learn(TRACE, &origin(None, Some("f")));
+        assert_eq!(sessions.resolve(Some(TRACE), &plain, true).as_deref(), Some("f"));
+    }
+
+    #[test]
     fn a_late_root_names_the_session_of_all() {
         let mut sessions = Sessions::default();
         let turn = origin(None, None);
         assert!(!sessions.learn(TRACE, &turn));
         assert_eq!(
-            sessions.resolve(Some(TRACE), &turn).as_deref(),
+            sessions.resolve(Some(TRACE), &turn, false).as_deref(),
             Some("07070707070707070707070707070707")
         );
         let root = Origin {
@@ -145,7 +168,7 @@ mod tests {
         };
         assert!(sessions.learn(TRACE, &root));
         assert_eq!(
-            sessions.resolve(Some(TRACE), &turn).as_deref(),
+            sessions.resolve(Some(TRACE), &turn, false).as_deref(),
             Some("65f0-session")
         );
         assert_eq!(
@@ -163,8 +186,9 @@ mod tests {
         let mut sessions = Sessions::default();
         let browser = origin(None, Some("browser-session"));
         sessions.learn(TRACE, &browser);
-        let of =
-            |sessions: &Sessions, origin: &Origin| sessions.resolve(Some(TRACE), origin).map(Cow::into_owned);
+        let of = |sessions: &Sessions, origin: &Origin| {
+            sessions.resolve(Some(TRACE), origin, false).map(Cow::into_owned)
+        };
         let plain = origin(None, None);
         assert_eq!(of(&sessions, &plain).as_deref(), Some("browser-session"));
         assert!(sessions.learn(TRACE, &origin(Some("b"), None)));
@@ -179,16 +203,20 @@ mod tests {
     fn without_a_trace_only_the_record_speaks() {
         let sessions = Sessions::default();
         assert_eq!(
-            sessions.resolve(None, &origin(Some("s"), Some("f"))).as_deref(),
+            sessions
+                .resolve(None, &origin(Some("s"), Some("f")), false)
+                .as_deref(),
             Some("s")
         );
         assert_eq!(
-            sessions.resolve(None, &origin(None, Some("f"))).as_deref(),
+            sessions.resolve(None, &origin(None, Some("f")), false).as_deref(),
             Some("f")
         );
-        assert_eq!(sessions.resolve(None, &origin(None, None)), None);
+        assert_eq!(sessions.resolve(None, &origin(None, None), false), None);
         assert_eq!(
-            sessions.resolve(Some(TRACE), &origin(None, Some("f"))).as_deref(),
+            sessions
+                .resolve(Some(TRACE), &origin(None, Some("f")), false)
+                .as_deref(),
             Some("f")
         );
     }
@@ -243,9 +271,9 @@ mod tests {
             let mut trace = TraceSession::default();
             let plain = origin(None, None);
             for (_, record) in records {
-                let before = trace.resolve(&plain, TRACE).into_owned();
+                let before = trace.resolve(&plain, TRACE, false).map(Cow::into_owned);
                 let moved = trace.learn(&record);
-                prop_assert_eq!(moved, before != trace.resolve(&plain, TRACE));
+                prop_assert_eq!(moved, before != trace.resolve(&plain, TRACE, false).map(Cow::into_owned));
             }
         }
     }

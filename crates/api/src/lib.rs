@@ -4,6 +4,7 @@
 //! strings, counts of at most 32 bits are numbers, ids are lower-case hex, and what is not
 //! known is absent.
 
+pub mod accepted;
 pub mod columns;
 pub mod logs;
 pub mod mcp_mesh;
@@ -17,6 +18,7 @@ pub mod status;
 pub mod trace;
 pub mod usage;
 
+pub use accepted::Accepted;
 pub use logs::{Log, LogPage};
 pub use metrics::{MetricDetail, MetricInfo, MetricList, MetricSample, MetricSeries};
 pub use params::Params;

@@ -116,6 +116,9 @@ pub struct Session {
     pub errors: u32,
     /// How many blocked spans.
     pub blocked: u32,
+    /// How many turns someone cut into.
+    #[serde(default)]
+    pub interrupted: u32,
     /// Tokens of its calls.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub tokens: Tokens,

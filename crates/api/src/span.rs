@@ -91,8 +91,9 @@ pub struct SpanMeaning {
     /// The room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
-    /// The session, as known now.
-    pub session_id: String,
+    /// The session, as known now; absent for what a framework does outside of any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
     /// Who acted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
@@ -141,6 +142,11 @@ pub struct SpanMeaning {
     pub reported_duration_ns: Option<i64>,
     /// Internal chatter of the framework.
     pub noise: bool,
+    /// Someone cut in before its end.
+    pub interrupted: bool,
+    /// How unsure its result is, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uncertainty: Option<f64>,
     /// Tokens it reports.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub tokens: Tokens,
@@ -170,7 +176,7 @@ impl SpanDetail {
     /// Joins a span with its facts, the project it was kept under and the session it belongs
     /// to as known now.
     #[must_use]
-    pub fn new(span: &Span, facts: &SpanFacts, project: &str, session_id: &str) -> Self {
+    pub fn new(span: &Span, facts: &SpanFacts, project: &str, session_id: Option<String>) -> Self {
         let usage = facts.usage.as_ref();
         Self {
             trace_id: span.trace_id,
@@ -196,7 +202,7 @@ impl SpanDetail {
                 system: facts.origin.system,
                 project: project.to_owned(),
                 room: facts.origin.room.clone(),
-                session_id: session_id.to_owned(),
+                session_id,
                 agent: facts.origin.agent.clone(),
                 role: facts.role.clone(),
                 operation: facts.operation,
@@ -211,6 +217,8 @@ impl SpanDetail {
                 time_to_first_token_ns: facts.time_to_first_token,
                 reported_duration_ns: facts.reported_duration,
                 noise: facts.noise,
+                interrupted: facts.interrupted,
+                uncertainty: facts.uncertainty,
                 tokens: usage.map(|usage| usage.tokens).unwrap_or_default(),
                 claim: usage.is_some_and(|usage| usage.claim),
                 cost_pico_usd: usage.and_then(|usage| usage.cost_pico_usd),

@@ -11,8 +11,9 @@ pub struct TraceSummary {
     /// Identity.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub trace_id: TraceId,
-    /// The session it belongs to, as known now.
-    pub session_id: String,
+    /// The session it belongs to, as known now; absent for what a framework does outside of any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
     /// The tenant.
     pub project: String,
     /// The dialect.

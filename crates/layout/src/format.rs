@@ -176,8 +176,8 @@ pub fn percent(part: i64, whole: i64) -> String {
     signed(negative && per_mille > 0, text)
 }
 
-/// How much `now` differs from `before`: `+12.4 %`, `−3.1 %`, `±0 %`; `None` when there was
-/// nothing before.
+/// How much `now` differs from `before`: `+12.4 %`, `−3.1 %`, `±0 %`, and `×73` from a
+/// tenfold on, where a percentage says nothing; `None` when there was nothing before.
 #[must_use]
 pub fn change(now: i64, before: i64) -> Option<String> {
     if before == 0 {
@@ -188,6 +188,12 @@ pub fn change(now: i64, before: i64) -> Option<String> {
         i128::from(before.unsigned_abs()),
     );
     let magnitude = u64::try_from(per_mille.unsigned_abs()).unwrap_or(u64::MAX);
+    if per_mille >= 9_000 && before > 0 {
+        return Some(format!(
+            "\u{d7}{}",
+            group(now.unsigned_abs() / before.unsigned_abs())
+        ));
+    }
     let text = format!("{}.{} %", group(magnitude / 10), magnitude % 10);
     Some(match per_mille {
         0 => "±0 %".to_owned(),
@@ -372,6 +378,9 @@ mod tests {
         );
         assert_eq!(change(1_124, 1_000).as_deref(), Some("+12.4 %"));
         assert_eq!(change(969, 1_000).as_deref(), Some("\u{2212}3.1 %"));
+        assert_eq!(change(9_999, 1_000).as_deref(), Some("+899.9 %"));
+        assert_eq!(change(10_000, 1_000).as_deref(), Some("\u{d7}10"));
+        assert_eq!(change(7_300_000, 100).as_deref(), Some("\u{d7}73,000"));
         assert_eq!((change(5, 5).as_deref(), change(5, 0)), (Some("±0 %"), None));
     }
 

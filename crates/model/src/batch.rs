@@ -1,6 +1,6 @@
 //! What one request brings to the store.
 
-use crate::facts::{Origin, SpanFacts};
+use crate::facts::{Call, Operation, Origin, SpanFacts};
 use crate::log::LogRecord;
 use crate::metric::MetricPoint;
 use crate::span::Span;
@@ -22,6 +22,9 @@ pub struct LogEntry {
     pub record: LogRecord,
     /// As understood.
     pub origin: Origin,
+    /// What tells the record from others where its times are the receiver's: a hash of what was
+    /// sent, so that the same record sent twice counts once.
+    pub identity: Option<u64>,
 }
 
 /// A metric point with where it belongs.
@@ -31,15 +34,26 @@ pub struct PointEntry {
     pub point: MetricPoint,
     /// As understood.
     pub origin: Origin,
-    /// Usage that only this point reports (MeshAgent's token counters), with model and provider.
+    /// Usage that the point reports (MeshAgent's token counters), with model and provider.
     pub usage: Option<PointUsage>,
+    /// What tells the point from others of its series where its times are the receiver's.
+    pub identity: Option<u64>,
+    /// The call it was measured in, where a span describes the same one: it belongs to the
+    /// span's session, and its usage counts only where the span's is not there.
+    pub call: Option<Call>,
 }
 
 /// Usage read from a metric point.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct PointUsage {
     /// Tokens and cost.
     pub usage: Usage,
+    /// What was used.
+    pub operation: Operation,
+    /// How long the call took, ns.
+    pub duration: Option<i64>,
+    /// Time to the first token of the call, ns.
+    pub time_to_first_token: Option<i64>,
     /// Model, when the point names it.
     pub model: Option<String>,
     /// Provider, when the point names it.

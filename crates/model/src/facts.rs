@@ -187,6 +187,26 @@ pub struct Origin {
     pub agent: Option<String>,
 }
 
+/// The identity of a call (of a model, of speech to text) that several records may describe, so
+/// that it is counted once: a span and a metric of the same call have the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// Made of what all its sources say about it.
+    pub key: u64,
+    /// Which of the sources this is; of several the lowest is counted.
+    pub source: u8,
+}
+
+impl Call {
+    /// The call that `parts` tell from all others, as described by `source`.
+    #[must_use]
+    pub fn new(parts: &[&str], source: u8) -> Self {
+        let bytes: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        let key = crate::fingerprint::fingerprint(&bytes);
+        Self { key, source }
+    }
+}
+
 /// What a span means.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SpanFacts {
@@ -221,6 +241,12 @@ pub struct SpanFacts {
     pub reported_duration: Option<i64>,
     /// Internal chatter of the framework, folded by default.
     pub noise: bool,
+    /// Someone cut in: the turn or speech ended before its end.
+    pub interrupted: bool,
+    /// How unsure its result is, 0 to 1, where the dialect measures that.
+    pub uncertainty: Option<f64>,
+    /// The call it describes, where other records may describe the same one.
+    pub call: Option<Call>,
     /// What it used.
     pub usage: Option<Usage>,
 }

@@ -7,6 +7,7 @@ pub mod batch;
 pub mod columns;
 pub mod decimal;
 pub mod facts;
+pub mod fingerprint;
 pub mod id;
 pub mod log;
 pub mod message;
@@ -19,7 +20,7 @@ pub mod value;
 
 pub use batch::{Batch, LogEntry, PointEntry, SpanEntry};
 pub use columns::SpanColumns;
-pub use facts::{Operation, Origin, SpanFacts, System};
+pub use facts::{Call, Operation, Origin, SpanFacts, System};
 pub use id::{SpanId, TraceId};
 pub use log::LogRecord;
 pub use message::{Direction, Message, Part};

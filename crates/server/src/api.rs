@@ -1,6 +1,7 @@
 //! The query API under `/api/v1`, and its OpenAPI document.
 
 use crate::app::{App, now};
+use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -42,6 +43,8 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(metric))
         .routes(routes!(usage))
         .routes(routes!(usage_rows))
+        .routes(routes!(developer_logs))
+        .routes(routes!(developer_frames))
         .split_for_parts()
 }
 

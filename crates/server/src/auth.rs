@@ -28,17 +28,19 @@ pub(crate) fn allowed(keys: &[String], headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer =
         text(header::AUTHORIZATION).map(|value| value.strip_prefix("Bearer ").unwrap_or(value).trim());
-    let own = headers
-        .get("x-meshscope-key")
-        .and_then(|value| value.to_str().ok());
+    // Ours, and those in which MeshFlow's cloud reporter and its Phoenix exporter show a key.
+    let own = ["x-meshscope-key", "x-meshflow-key", "api_key"]
+        .into_iter()
+        .filter_map(|name| headers.get(name)?.to_str().ok());
     let cookie = text(header::COOKIE).and_then(|cookies| {
         cookies
             .split(';')
             .find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))
     });
-    [bearer, own, cookie]
+    [bearer, cookie]
         .into_iter()
         .flatten()
+        .chain(own)
         .any(|shown| keys.iter().any(|key| same(key, shown)))
 }
 
@@ -87,6 +89,8 @@ mod tests {
         assert!(shown("authorization", "Bearer two"));
         assert!(shown("authorization", "one"));
         assert!(shown("x-meshscope-key", "one"));
+        assert!(shown("x-meshflow-key", "two"));
+        assert!(shown("api_key", "two"));
         assert!(shown("cookie", "a=b; meshscope_key=two"));
         assert!(!shown("cookie", "meshscope_keys=two"));
         assert!(!shown("authorization", "Bearer three"));

@@ -44,6 +44,14 @@ pub struct ServeArgs {
     /// Origins of web pages that may send OTLP, comma separated; `*` is any.
     #[arg(long, env = "MESHSCOPE_CORS_ORIGINS", value_delimiter = ',')]
     pub cors_origins: Option<Vec<String>>,
+    /// Headers (gRPC metadata) that name the session of data that names none, comma separated.
+    #[arg(
+        long = "session-header",
+        env = "MESHSCOPE_SESSION_HEADERS",
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
+    pub session_headers: Option<Vec<String>>,
     /// Keys that clients must show, comma separated; needed to listen beyond loopback.
     #[arg(long, env = "MESHSCOPE_KEYS", value_delimiter = ',', hide_env_values = true)]
     pub keys: Option<Vec<String>>,
@@ -81,6 +89,8 @@ pub struct Config {
     pub engine_memory_mib: u64,
     /// Origins of web pages that may send OTLP.
     pub cors_origins: Vec<String>,
+    /// Headers that name the session of data that names none, lower case.
+    pub session_headers: Vec<String>,
     /// Keys that clients must show; none means that none is asked for.
     pub keys: Vec<String>,
     /// MCP Mesh's streams, when they are to be read.
@@ -134,6 +144,7 @@ impl Config {
                 .saturating_mul(MIB),
             engine_memory_mib: args.engine_memory_mib.or(file.engine_memory_mib).unwrap_or(2_048),
             cors_origins: args.cors_origins.or(file.cors_origins).unwrap_or_default(),
+            session_headers: header_names(args.session_headers.or(file.session_headers))?,
             keys: args
                 .keys
                 .or(file.keys)
@@ -163,6 +174,19 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Names of headers in lower case, as they are compared.
+fn header_names(names: Option<Vec<String>>) -> Result<Vec<String>, String> {
+    let names = names.unwrap_or_default();
+    let read = |name: &String| {
+        axum::http::HeaderName::try_from(name.trim())
+            .map(|name| name.as_str().to_owned())
+            .map_err(|_| {
+                format!("--session-header {name:?} is no name of a header: use letters, digits and `-`")
+            })
+    };
+    names.iter().map(read).collect()
 }
 
 fn default_data_dir() -> Result<PathBuf, String> {
@@ -202,6 +226,20 @@ mod tests {
         );
         std::fs::write(&path, "listen = \"x\"\n").unwrap();
         assert!(Config::resolve(args).unwrap_err().contains("listen"));
+    }
+
+    #[test]
+    fn names_of_session_headers_are_checked() {
+        let with = |name: &str| ServeArgs {
+            session_headers: Some(vec![name.to_owned()]),
+            data_dir: Some("/tmp".into()),
+            ..ServeArgs::default()
+        };
+        assert_eq!(
+            Config::resolve(with("X-Call-Id ")).unwrap().session_headers,
+            ["x-call-id"]
+        );
+        assert!(Config::resolve(with("call id")).unwrap_err().contains("call id"));
     }
 
     #[test]

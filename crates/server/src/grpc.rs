@@ -2,8 +2,8 @@
 //! until the same decoder that serves HTTP reads them.
 
 use crate::app::App;
-use crate::ingest::ingest;
-use crate::{auth, otlp};
+use crate::auth;
+use crate::ingest::{Fallback, ingest};
 use axum::http;
 use bytes::{Buf as _, BufMut as _, Bytes};
 use futures_util::future::BoxFuture;
@@ -75,7 +75,7 @@ impl UnaryService<Bytes> for Export {
                     "show a key as `authorization: Bearer KEY`",
                 ));
             }
-            let fallback = otlp::fallback(&headers, "");
+            let fallback = Fallback::of(&app, &headers, "");
             match ingest(&app, signal, Encoding::Protobuf, body, fallback).await {
                 Ok(rejected) => Ok(Response::new(response(signal, Encoding::Protobuf, &rejected))),
                 Err(problem) => Err(match problem.status {

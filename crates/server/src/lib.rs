@@ -7,6 +7,7 @@ mod body;
 pub mod cli;
 pub mod config;
 pub mod demo;
+mod doors;
 mod grpc;
 mod ingest;
 mod mcp_mesh;

@@ -1,6 +1,8 @@
-//! OTLP over HTTP (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>).
+//! OTLP over HTTP (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>), and the bodies that
+//! other senders post to the same paths.
 
 use crate::app::App;
+use crate::doors::Door;
 use crate::ingest::{Fallback, ingest};
 use crate::{api, auth, body, mcp_mesh};
 use axum::Router;
@@ -9,9 +11,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
-use meshscope_api::{Params, Problem};
-use meshscope_telemetry::otlp::{response, sniff};
-use meshscope_telemetry::{Encoding, Signal};
+use meshscope_api::Problem;
+use meshscope_telemetry::otlp::response;
+use meshscope_telemetry::{Body as Kind, Encoding, Rejected, Signal, sniff};
 use std::sync::Arc;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
@@ -51,31 +53,37 @@ enum Path {
     Signal(Signal),
     /// `/`: told by the body's top-level key.
     Sniff,
+    /// JSON of a sender that does not speak OTLP.
+    Door(Door),
 }
 
 fn path(path: &str) -> Option<Path> {
     let path = path.trim_end_matches('/');
+    if path.is_empty() {
+        return Some(Path::Sniff);
+    }
     let signals = [
         ("/v1/traces", Signal::Traces),
         ("/v1/logs", Signal::Logs),
         ("/v1/metrics", Signal::Metrics),
     ];
-    match signals.into_iter().find(|(suffix, _)| path.ends_with(suffix)) {
-        Some((_, signal)) => Some(Path::Signal(signal)),
-        None => path.is_empty().then_some(Path::Sniff),
-    }
+    let signal = signals.into_iter().find(|(suffix, _)| path.ends_with(suffix));
+    signal
+        .map(|(_, signal)| Path::Signal(signal))
+        .or_else(|| Door::at(path).map(Path::Door))
 }
 
-async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
+pub(crate) async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
     let Some(path) = path(request.uri().path()) else {
         let detail = format!(
-            "there is no {:?} here: OTLP goes to /v1/traces, /v1/logs, /v1/metrics",
+            "there is no {:?} here: OTLP goes to /v1/traces, /v1/logs, /v1/metrics, MeshFlow's reports to \
+             /api/ingest/run, spans, eval, mcp, worker, its events to /siem, log records of your own to /v1/developer/logs",
             request.uri().path()
         );
         return api::problem(&Problem::not_found(detail));
     };
     if request.method() != Method::POST {
-        let problem = api::problem(&Problem::method_not_allowed("OTLP is sent by POST"));
+        let problem = api::problem(&Problem::method_not_allowed("telemetry is sent by POST"));
         return ([(header::ALLOW, "POST")], problem).into_response();
     }
     match export(&app, path, request).await {
@@ -92,23 +100,53 @@ async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
 
 async fn export(app: &Arc<App>, path: Path, request: Request) -> Result<Response, Problem> {
     let (parts, body): (_, Body) = request.into_parts();
-    let encoding = encoding(&parts.headers)?;
-    let fallback = fallback(&parts.headers, parts.uri.query().unwrap_or_default());
+    let encoding = match path {
+        Path::Door(_) => Encoding::Json,
+        Path::Signal(_) | Path::Sniff => encoding(&parts.headers)?,
+    };
+    let fallback = Fallback::of(app, &parts.headers, parts.uri.query().unwrap_or_default());
     let bytes = body::read(&parts.headers, body, app.config.max_body, app.config.max_decoded).await?;
     let signal = match path {
-        Path::Signal(signal) => signal,
-        Path::Sniff if encoding == Encoding::Json => sniff(&bytes).ok_or_else(|| {
-            Problem::invalid_body("expected one of the keys resourceSpans, resourceLogs, resourceMetrics")
-        })?,
-        Path::Sniff => Signal::Traces,
+        Path::Door(door) => return door.enter(app, &parts.headers, bytes, fallback).await,
+        Path::Signal(signal) if encoding == Encoding::Protobuf => signal,
+        Path::Sniff if encoding == Encoding::Protobuf => Signal::Traces,
+        Path::Signal(_) | Path::Sniff => match (sniff(&bytes), path) {
+            (Some(Kind::VideoSdkTurns), _) => {
+                return Door::VideoSdkTurns
+                    .enter(app, &parts.headers, bytes, fallback)
+                    .await;
+            }
+            (Some(Kind::VideoSdkLog), _) => {
+                return Door::VideoSdkLog
+                    .enter(app, &parts.headers, bytes, fallback)
+                    .await;
+            }
+            (Some(Kind::MeshFlowEvent), _) => {
+                return Door::MeshFlowEvents
+                    .enter(app, &parts.headers, bytes, fallback)
+                    .await;
+            }
+            (_, Path::Signal(signal)) | (Some(Kind::Otlp(signal)), _) => signal,
+            (None, _) => {
+                return Err(Problem::invalid_body(
+                    "expected one of the keys resourceSpans, resourceLogs, resourceMetrics, or what VideoSDK or \
+                     MeshFlow post: data, logType, event_type",
+                ));
+            }
+        },
     };
     let rejected = ingest(app, signal, encoding, bytes, fallback).await?;
+    Ok(answer(signal, encoding, &rejected))
+}
+
+/// The answer of OTLP: 200, with what was left out.
+pub(crate) fn answer(signal: Signal, encoding: Encoding, rejected: &Rejected) -> Response {
     let media_type = match encoding {
         Encoding::Protobuf => "application/x-protobuf",
         Encoding::Json => "application/json",
     };
-    let answer = response(signal, encoding, &rejected);
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, media_type)], answer).into_response())
+    let body = response(signal, encoding, rejected);
+    (StatusCode::OK, [(header::CONTENT_TYPE, media_type)], body).into_response()
 }
 
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
@@ -129,25 +167,5 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
         other => Err(Problem::unsupported_media_type(format!(
             "Content-Type {other:?} is not supported: send application/x-protobuf or application/json"
         ))),
-    }
-}
-
-/// Project and session for records that name none: `X-Meshscope-Project`, `X-Meshscope-Session`
-/// or `?project=`, `?session=`.
-pub(crate) fn fallback(headers: &HeaderMap, query: &str) -> Fallback {
-    let params = Params::parse(query);
-    let find = |name: &str| {
-        let header = headers
-            .get(format!("x-meshscope-{name}"))
-            .and_then(|value| value.to_str().ok());
-        header
-            .or(params.get(name))
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    };
-    Fallback {
-        project: find("project"),
-        session: find("session"),
     }
 }

@@ -10,7 +10,7 @@ use axum::extract::Request;
 use axum::http::{Method, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use meshscope_api::{Listener, Problem};
 use meshscope_store::writer::Writer;
 use meshscope_store::{DuckDb, Options, Store};
@@ -199,9 +199,13 @@ fn api_router(app: &Arc<App>) -> Router {
             "/api/v1/openapi.json",
             get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document) }),
         )
+        // Clients that take one base URL for all post here what goes to OTLP's port as well.
+        .route("/api/ingest/{kind}", any(otlp::receive))
         .merge(mcp_mesh::rest::router())
         .method_not_allowed_fallback(|| async {
-            api::problem(&Problem::method_not_allowed("this path takes GET"))
+            api::problem(&Problem::method_not_allowed(
+                "this path takes the methods in the header Allow",
+            ))
         })
         .fallback(files)
         .layer(CompressionLayer::new())

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
 use meshscope_model::AttributeValue;
-use meshscope_telemetry::otlp::{encode_traces, response, sniff};
+use meshscope_telemetry::otlp::{encode_traces, response};
+use meshscope_telemetry::{Body, sniff};
 use meshscope_telemetry::{Encoding, Signal, decode};
 use proptest::prelude::*;
 use serde_json::json;
@@ -159,8 +160,8 @@ fn a_foreign_body_is_an_error_that_says_what_was_expected() {
         decode(Signal::Logs, Encoding::Protobuf, b"").unwrap().batch.len(),
         0
     );
-    assert_eq!(sniff(br#"{"resource_logs":[]}"#), Some(Signal::Logs));
-    assert_eq!(sniff(br#"{"logType":"INFO"}"#), None);
+    assert_eq!(sniff(br#"{"resource_logs":[]}"#), Some(Body::Otlp(Signal::Logs)));
+    assert_eq!(sniff(br#"{"logs":"INFO"}"#), None);
 }
 
 proptest! {

@@ -8,7 +8,8 @@ mod dice;
 
 use dice::Dice;
 use meshscope_model::{Batch, LogRecord, MetricPoint, Span};
-use meshscope_telemetry::otlp::{encode_logs, encode_metrics, encode_traces, sniff};
+use meshscope_telemetry::otlp::{encode_logs, encode_metrics, encode_traces};
+use meshscope_telemetry::{Body, sniff};
 use meshscope_telemetry::{Decoded, Encoding, Signal, decode};
 use prost::Message;
 use serde_json::{Value, json};
@@ -117,7 +118,10 @@ fn a_group_that_stands_alone_is_read() {
         json!({"resource_metrics": [bare]}),
     ] {
         assert_eq!(read(Signal::Metrics, &body).batch.points.len(), 2);
-        assert_eq!(sniff(body.to_string().as_bytes()), Some(Signal::Metrics));
+        assert_eq!(
+            sniff(body.to_string().as_bytes()),
+            Some(Body::Otlp(Signal::Metrics))
+        );
     }
 }
 

@@ -44,8 +44,7 @@ pub(crate) fn build(tools: &BuildTools) -> Result<()> {
         .args(["build", "--release", "--offline"])
         .current_dir(root())
         .env("PATH", tools.path()?)
-        .env_remove("NO_COLOR")
-        .env_remove("CARGO_TARGET_DIR_IS_SHARED"))?;
+        .env_remove("NO_COLOR"))?;
     let sizes = precompress(&dist)?;
     fs::write(&stamp_file, stamp)
         .map_err(|error| format!("cannot write {}: {error}", stamp_file.display()))?;

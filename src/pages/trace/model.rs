@@ -12,11 +12,16 @@ pub(crate) const LANES: usize = 12;
 /// Height of a lane, CSS pixels.
 pub(crate) const LANE_HEIGHT: f64 = 2.5;
 
+/// Width of the names where there is room for it, CSS pixels.
+const NAME_WIDTH: f64 = 300.0;
+
 /// What the waterfall shows and where.
 pub(crate) struct Model {
     pub loaded: Arc<Loaded>,
     pub rows: Rows,
     pub frame: Frame,
+    /// Width of the names as the user dragged it.
+    pub name_width: Option<f64>,
     pub view: TimeView,
     pub scroll: Scroll,
     pub hide_noise: bool,
@@ -64,7 +69,7 @@ impl Model {
         let frame = Frame {
             width: 600.0,
             height: 400.0,
-            name_width: 300.0,
+            name_width: NAME_WIDTH,
         };
         Self {
             view: TimeView::new(first, last, frame.time_width()),
@@ -77,6 +82,7 @@ impl Model {
             rows,
             frame,
             hide_noise,
+            name_width: None,
             selected: None,
             hover: None,
             cursor: None,
@@ -116,7 +122,8 @@ impl Model {
     pub(crate) fn resize(&mut self, width: f64, height: f64) {
         self.frame.width = width;
         self.frame.height = height;
-        self.frame.name_width = self.frame.name_width.clamp(80.0, (width * 0.7).max(80.0));
+        let names = self.name_width.unwrap_or((width * 0.45).min(NAME_WIDTH));
+        self.frame.name_width = names.clamp(80.0, (width * 0.7).max(80.0));
         self.view.set_width(self.frame.time_width());
         self.scroll.resize(self.rows.len(), self.frame.lines_height());
         self.minimap = None;

@@ -93,7 +93,14 @@ fn Details(detail: SpanDetail, own: Option<i64>) -> impl IntoView {
     let finish = detail
         .attributes
         .get("gen_ai.response.finish_reasons")
-        .map(AttributeValue::to_text);
+        .map(|value| match value {
+            AttributeValue::Array(reasons) => reasons
+                .iter()
+                .map(AttributeValue::to_text)
+                .collect::<Vec<_>>()
+                .join(", "),
+            one => one.to_text(),
+        });
     let error = m.error.clone().map(|text| {
         let (class, mark) = if m.blocked {
             ("blocked-text", "\u{25c6} blocked")
@@ -137,7 +144,7 @@ fn Details(detail: SpanDetail, own: Option<i64>) -> impl IntoView {
             {m.time_to_first_token_ns.map(|ns| fact("First token", format::duration(ns)))}
             {finish.map(|finish| fact("Finish", finish))}
             {m.verdict.clone().map(|verdict| fact("Verdict", verdict))}
-            {fact("Session", view! { <SessionLink session=m.session_id.clone() /> })}
+            {m.session_id.clone().map(|session| fact("Session", view! { <SessionLink session /> }))}
         </div>
         <Tabs detail />
     }

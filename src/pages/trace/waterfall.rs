@@ -149,7 +149,7 @@ pub(crate) fn WaterfallView(
             };
             match drag.get_value() {
                 Some(Drag::Divider) => {
-                    model.frame.name_width = x;
+                    model.name_width = Some(x);
                     let frame = model.frame;
                     model.resize(frame.width, frame.height);
                 }

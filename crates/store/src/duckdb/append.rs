@@ -45,6 +45,10 @@ impl Columns {
         self.push(DataType::UInt8, Arc::new(UInt8Array::from_iter_values(values)));
     }
 
+    pub(super) fn optional_u8(&mut self, values: impl Iterator<Item = Option<u8>>) {
+        self.push(DataType::UInt8, Arc::new(UInt8Array::from_iter(values)));
+    }
+
     pub(super) fn f64(&mut self, values: impl Iterator<Item = Option<f64>>) {
         self.push(DataType::Float64, Arc::new(Float64Array::from_iter(values)));
     }

@@ -7,22 +7,9 @@ use super::engine_error;
 use crate::StoreError;
 use duckdb::Connection;
 use hashbrown::HashSet;
+use meshscope_model::fingerprint::fingerprint as hash;
 use meshscope_model::{LogEntry, MetricPoint, PointEntry, Resource, Scope, SpanId, TraceId};
 use std::hash::{BuildHasher, Hasher};
-
-/// A hash that is the same in every process, for what is written to the file.
-fn hash(parts: &[&[u8]]) -> u64 {
-    // FNV-1a over the parts and their lengths, finished by a mixer: fast enough for short keys
-    // and stable across versions, which std's hasher is not.
-    let mut state = 0xcbf2_9ce4_8422_2325_u64;
-    for part in parts {
-        for byte in part.len().to_le_bytes().iter().chain(part.iter()) {
-            state = (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-    let mixed = (state ^ (state >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed ^ (mixed >> 29)
-}
 
 /// Fingerprint of a span's identity.
 pub(super) fn span(trace_id: TraceId, span_id: SpanId) -> u64 {
@@ -33,6 +20,9 @@ pub(super) fn span(trace_id: TraceId, span_id: SpanId) -> u64 {
 /// times to the ns; two that an application wrote have not.
 pub(super) fn log(entry: &LogEntry, resource: u64) -> u64 {
     let record = &entry.record;
+    if let Some(identity) = entry.identity {
+        return hash(&[b"identity", &identity.to_le_bytes()]);
+    }
     let json = serde_json::to_vec(&(&record.body, &record.attributes)).unwrap_or_default();
     hash(&[
         &record.time.to_le_bytes(),
@@ -61,6 +51,9 @@ pub(super) fn series(point: &MetricPoint, resource: u64) -> u64 {
 
 /// Fingerprint of a point: its series and times. A series has one point at a time.
 pub(super) fn point(entry: &PointEntry, series: u64) -> u64 {
+    if let Some(identity) = entry.identity {
+        return hash(&[b"identity", &series.to_le_bytes(), &identity.to_le_bytes()]);
+    }
     hash(&[
         &series.to_le_bytes(),
         &entry.point.start_time.to_le_bytes(),

@@ -146,27 +146,24 @@ impl DuckDb {
     }
 }
 
-/// Brings the file's schema to [`schema::VERSION`].
+/// Brings the file's schema to [`schema::VERSION`], in one transaction.
 fn migrate(connection: &Connection, path: Option<&Path>) -> Result<(), StoreError> {
     let doing = "read the schema's version";
     let tables = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'meta'";
     let there: i64 = connection
         .query_row(tables, [], |row| row.get(0))
         .map_err(engine_error(doing))?;
-    if there == 0 {
-        let create = format!(
-            "BEGIN; {} INSERT INTO meta VALUES ('schema_version', '{}'); COMMIT;",
-            schema::CREATE,
-            schema::VERSION
-        );
-        return connection
-            .execute_batch(&create)
-            .map_err(engine_error("make the tables"));
-    }
-    let version = "SELECT value::UINTEGER FROM meta WHERE key = 'schema_version'";
-    let found: u32 = connection
-        .query_row(version, [], |row| row.get(0))
-        .map_err(engine_error(doing))?;
+    let mut change = String::from("BEGIN; ");
+    let found = if there == 0 {
+        change.push_str(schema::CREATE);
+        change.push_str("INSERT INTO meta VALUES ('schema_version', '1'); ");
+        1
+    } else {
+        let version = "SELECT value::UINTEGER FROM meta WHERE key = 'schema_version'";
+        connection
+            .query_row(version, [], |row| row.get(0))
+            .map_err(engine_error(doing))?
+    };
     if found > schema::VERSION {
         let path = path.map_or_else(String::new, |path| path.display().to_string());
         return Err(StoreError::Newer {
@@ -175,7 +172,19 @@ fn migrate(connection: &Connection, path: Option<&Path>) -> Result<(), StoreErro
             known: schema::VERSION,
         });
     }
-    Ok(())
+    if found == schema::VERSION && there != 0 {
+        return Ok(());
+    }
+    let done = usize::try_from(found).unwrap_or(usize::MAX).saturating_sub(1);
+    change.extend(schema::UPGRADES.iter().skip(done).copied());
+    change.push_str(schema::VIEWS);
+    change.push_str(&format!(
+        "UPDATE meta SET value = '{}' WHERE key = 'schema_version'; COMMIT;",
+        schema::VERSION
+    ));
+    connection
+        .execute_batch(&change)
+        .map_err(engine_error("make the tables"))
 }
 
 impl Store for DuckDb {

@@ -9,8 +9,8 @@ use duckdb::{Connection, Row};
 use hashbrown::HashMap;
 use meshscope_api::session::Quantiles;
 use meshscope_model::{
-    Attributes, CostSource, KeyValue, Operation, Origin, Resource, Scope, Span, SpanEntry, SpanFacts, SpanId,
-    SpanKind, Status, StatusCode, System, Tokens, TraceId, Usage,
+    Attributes, Call, CostSource, KeyValue, Operation, Origin, Resource, Scope, Span, SpanEntry, SpanFacts,
+    SpanId, SpanKind, Status, StatusCode, System, Tokens, TraceId, Usage,
 };
 use std::sync::Arc;
 
@@ -216,8 +216,9 @@ SELECT s.trace_id::VARCHAR, s.span_id, s.parent_span_id, s.start_time, s.end_tim
     s.dropped_attributes, s.dropped_events, s.dropped_links, r.content, c.content, s.session_id,
     u.sequence, u.input_tokens, u.cached_input_tokens, u.cache_write_tokens, u.output_tokens, u.reasoning_tokens,
     u.audio_input_tokens, u.audio_output_tokens, u.total_tokens, u.characters, u.audio_ns, u.cost, u.cost_source,
-    u.carbon, u.claim
+    u.carbon, u.claim, s.interrupted, s.uncertainty, k.call, k.call_source
 FROM session_spans s
+LEFT JOIN calls k ON k.trace_id = s.trace_id AND k.span_id = s.span_id
 LEFT JOIN usage u ON u.source = 0 AND u.trace_id = s.trace_id AND u.span_id = s.span_id
 LEFT JOIN emitters r ON r.id = s.resource
 LEFT JOIN emitters c ON c.id = s.scope
@@ -226,7 +227,7 @@ WHERE ";
 /// A span in full, with the session it belongs to as known now.
 pub(super) struct KeptSpan {
     pub(super) entry: SpanEntry,
-    pub(super) session_id: String,
+    pub(super) session_id: Option<String>,
 }
 
 /// Spans in full, in the order of (start, span id).
@@ -284,11 +285,17 @@ fn span_entry(row: &Row<'_>) -> duckdb::Result<KeptSpan> {
         time_to_first_token: row.get(28)?,
         reported_duration: row.get(29)?,
         noise: row.get(30)?,
+        interrupted: row.get(55)?,
+        uncertainty: row.get(56)?,
+        call: row
+            .get::<_, Option<u64>>(57)?
+            .zip(row.get(58)?)
+            .map(|(key, source)| Call { key, source }),
         usage: span_usage(row)?,
     };
     Ok(KeptSpan {
         entry: SpanEntry { span, facts },
-        session_id: text(39)?.unwrap_or_default(),
+        session_id: text(39)?,
     })
 }
 

@@ -2,9 +2,9 @@
 //! their own; all attributes stand in a typed list (see [`super::value`]).
 
 /// Version of the schema below.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = UPGRADES.len() as u32 + 1;
 
-/// Makes the tables of an empty file.
+/// Makes the tables of version 1.
 pub(super) const CREATE: &str = "
 CREATE TABLE meta (key VARCHAR, value VARCHAR);
 
@@ -55,36 +55,75 @@ CREATE TABLE usage (
     reasoning_tokens BIGINT, audio_input_tokens BIGINT, audio_output_tokens BIGINT, total_tokens BIGINT,
     characters BIGINT, audio_ns BIGINT, cost BIGINT, cost_source VARCHAR, carbon BIGINT, claim BOOLEAN
 );
+";
 
+/// What leads from each version to the next; an empty file goes through all of them.
+pub(super) const UPGRADES: &[&str] = &["
+ALTER TABLE spans ADD COLUMN interrupted BOOLEAN DEFAULT false;
+ALTER TABLE spans ADD COLUMN uncertainty DOUBLE;
+ALTER TABLE metric_points ADD COLUMN call UBIGINT;
+ALTER TABLE usage ADD COLUMN call UBIGINT;
+ALTER TABLE usage ADD COLUMN call_source UTINYINT;
+
+-- The spans that describe a call which other records describe as well.
+CREATE TABLE calls (call UBIGINT, call_source UTINYINT, trace_id UUID, span_id UBIGINT);
+"];
+
+/// Makes the views anew, over the tables of the present version.
+pub(super) const VIEWS: &str = "
 -- The session of a trace as known now: what its records name, the smallest where they differ,
 -- so that the order of arrival does not matter.
-CREATE VIEW trace_session AS
+CREATE OR REPLACE VIEW trace_session AS
 SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions GROUP BY trace_id;
 
-CREATE VIEW session_spans AS
-SELECT s.*, coalesce(s.session, t.session, s.fallback_session, replace(s.trace_id::VARCHAR, '-', '')) AS session_id
+-- The trace of a call, for records that name the call and no trace.
+CREATE OR REPLACE VIEW call_trace AS SELECT call, min(trace_id) AS trace_id FROM calls GROUP BY call;
+
+-- A framework's own spans make no session: they belong to that of their trace, or to none.
+CREATE OR REPLACE VIEW session_spans AS
+SELECT s.*, coalesce(s.session, t.session, s.fallback_session,
+    CASE WHEN NOT s.noise THEN replace(s.trace_id::VARCHAR, '-', '') END) AS session_id
 FROM spans s LEFT JOIN trace_session t ON t.trace_id = s.trace_id;
 
-CREATE VIEW session_logs AS
+CREATE OR REPLACE VIEW session_logs AS
 SELECT l.*, coalesce(l.session, t.session, l.fallback_session, replace(l.trace_id::VARCHAR, '-', '')) AS session_id
 FROM logs l LEFT JOIN trace_session t ON t.trace_id = l.trace_id;
 
-CREATE VIEW session_points AS
-SELECT p.*, coalesce(p.session, p.fallback_session) AS session_id FROM metric_points p;
+CREATE OR REPLACE VIEW session_points AS
+SELECT p.*, coalesce(p.session, t.session, p.fallback_session, replace(k.trace_id::VARCHAR, '-', '')) AS session_id
+FROM metric_points p LEFT JOIN call_trace k ON k.call = p.call LEFT JOIN trace_session t ON t.trace_id = k.trace_id;
 
--- What counts: calls, and of claims only the largest of a trace in which no call reports anything.
-CREATE VIEW counted AS
-SELECT * FROM usage WHERE NOT claim
+-- Claims, with whether calls below them report the same. A claim is over its trace; of MeshFlow
+-- (system 4), which makes a trace of every step, it is over the session.
+CREATE OR REPLACE VIEW judged_claims AS
+SELECT c.*, EXISTS (SELECT 1 FROM usage u WHERE u.trace_id = c.trace_id AND NOT u.claim)
+    OR (c.system = 4 AND EXISTS (SELECT 1 FROM usage u
+        WHERE u.system = 4 AND u.project = c.project AND u.session = c.session AND NOT u.claim)) AS covered
+FROM usage c WHERE c.claim;
+
+-- What counts: calls, each once however many sources describe it, and of claims that no call
+-- covers only the largest. The n-th row of a source and the n-th of another are the same call.
+CREATE OR REPLACE VIEW counted AS
+SELECT * FROM usage WHERE NOT claim AND call IS NULL
 UNION ALL
-SELECT * FROM usage c WHERE claim AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.trace_id = c.trace_id AND NOT u.claim)
-QUALIFY row_number() OVER (PARTITION BY trace_id ORDER BY total_tokens DESC NULLS LAST, cost DESC NULLS LAST, time, span_id) = 1;
+SELECT * EXCLUDE (nth) REPLACE (coalesce(time_to_first_token,
+        max(time_to_first_token) OVER (PARTITION BY call, nth)) AS time_to_first_token)
+FROM (SELECT *, row_number() OVER (PARTITION BY call, call_source ORDER BY time, sequence) AS nth
+    FROM usage WHERE NOT claim AND call IS NOT NULL)
+QUALIFY row_number() OVER (PARTITION BY call, nth ORDER BY call_source, time, sequence) = 1
+UNION ALL
+SELECT * EXCLUDE (covered) FROM judged_claims WHERE NOT covered
+QUALIFY row_number() OVER (PARTITION BY CASE WHEN system = 4 AND session IS NOT NULL THEN session ELSE trace_id::VARCHAR END
+    ORDER BY total_tokens DESC NULLS LAST, cost DESC NULLS LAST, time, span_id) = 1;
 
-CREATE VIEW ledger AS
-SELECT u.*, coalesce(u.session, t.session, u.fallback_session, replace(u.trace_id::VARCHAR, '-', '')) AS session_id
-FROM counted u LEFT JOIN trace_session t ON t.trace_id = u.trace_id;
+CREATE OR REPLACE VIEW ledger AS
+SELECT u.*, coalesce(u.session, t.session, u.fallback_session,
+    replace(coalesce(u.trace_id, k.trace_id)::VARCHAR, '-', '')) AS session_id
+FROM counted u LEFT JOIN call_trace k ON k.call = u.call
+LEFT JOIN trace_session t ON t.trace_id = coalesce(u.trace_id, k.trace_id);
 
-CREATE VIEW claims AS
-SELECT u.*, coalesce(u.session, t.session, u.fallback_session, replace(u.trace_id::VARCHAR, '-', '')) AS session_id
-FROM usage u LEFT JOIN trace_session t ON t.trace_id = u.trace_id
-WHERE u.claim AND EXISTS (SELECT 1 FROM usage c WHERE c.trace_id = u.trace_id AND NOT c.claim);
+CREATE OR REPLACE VIEW claims AS
+SELECT u.* EXCLUDE (covered),
+    coalesce(u.session, t.session, u.fallback_session, replace(u.trace_id::VARCHAR, '-', '')) AS session_id
+FROM judged_claims u LEFT JOIN trace_session t ON t.trace_id = u.trace_id WHERE u.covered;
 ";

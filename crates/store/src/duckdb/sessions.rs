@@ -17,9 +17,16 @@ const UNFINISHED: i64 = HOUR;
 /// Slices of a session's sparkline.
 const SLICES: i64 = 20;
 
+/// A point that counts an interrupted turn of VideoSDK. Spans may say the same of the same turns,
+/// so that the larger count holds.
+const INTERRUPTED_TURN: &str =
+    "name = 'videosdk.turns' AND list_contains(attributes, {'k': 'interrupted', 'v': 't'})";
+/// An event that reports a blocked step of MeshFlow; the same goes for its spans.
+const BLOCKED_STEP: &str = "event_name = 'meshflow.step_blocked'";
+
 /// SQL that counts sessions.
 pub(super) const COUNT: &str = "SELECT count(*) FROM (
-    SELECT DISTINCT project, session_id FROM session_spans
+    SELECT DISTINCT project, session_id FROM session_spans WHERE session_id IS NOT NULL
     UNION SELECT DISTINCT project, session_id FROM session_logs WHERE session_id IS NOT NULL
     UNION SELECT DISTINCT project, session_id FROM session_points WHERE session_id IS NOT NULL)";
 
@@ -82,7 +89,7 @@ fn grouped(hits: &str) -> String {
     s AS (SELECT v.* FROM session_spans v SEMI JOIN hit ON hit.project = v.project AND hit.session_id = v.session_id),
     span_part AS (SELECT project, session_id, min(start_time) AS first, max(last_time) AS last, count(*) AS spans,
         count(DISTINCT trace_id) AS traces, count(*) FILTER (error IS NOT NULL AND NOT blocked) AS errors,
-        count(*) FILTER (blocked) AS blocked, max(start_time) FILTER (end_time IS NULL) AS open_since,
+        count(*) FILTER (blocked) AS blocked, count(*) FILTER (interrupted) AS interrupted, max(start_time) FILTER (end_time IS NULL) AS open_since,
         list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents, list(DISTINCT model) FILTER (model IS NOT NULL) AS models,
         max(system) AS system, min(room) AS room, arg_min(title, start_time) FILTER (title IS NOT NULL) AS title,
         arg_min(name, start_time) FILTER (parent_span_id IS NULL) AS root_name, arg_min(name, start_time) AS any_name,
@@ -96,11 +103,12 @@ fn grouped(hits: &str) -> String {
     run_part AS (SELECT project, session_id, {latency} AS latency FROM runs GROUP BY project, session_id),
     log_part AS (SELECT v.project, v.session_id, min(v.time) AS first, max(v.time) AS last, count(*) AS logs,
         max(system) AS system, min(room) AS room, list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents,
-        count(*) FILTER (severity_number >= 17) AS log_errors
+        count(*) FILTER (severity_number >= 17) AS log_errors, count(*) FILTER ({BLOCKED_STEP}) AS blocked
         FROM session_logs v SEMI JOIN hit ON hit.project = v.project AND hit.session_id = v.session_id
         GROUP BY v.project, v.session_id),
     point_part AS (SELECT v.project, v.session_id, min(v.time) AS first, max(v.time) AS last,
-        max(system) AS system, min(room) AS room, list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents
+        max(system) AS system, min(room) AS room, list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents,
+        count(*) FILTER ({INTERRUPTED_TURN}) AS interrupted
         FROM session_points v SEMI JOIN hit ON hit.project = v.project AND hit.session_id = v.session_id
         GROUP BY v.project, v.session_id),
     usage_part AS (SELECT v.project, v.session_id, {tokens}, {cost} AS cost,
@@ -112,7 +120,8 @@ fn grouped(hits: &str) -> String {
     session AS (SELECT hit.project, hit.session_id,
         least(s.first, l.first, p.first) AS first, greatest(s.last, l.last, p.last) AS last,
         coalesce(s.spans, 0) AS spans, coalesce(s.traces, 0) AS traces, coalesce(l.logs, 0) AS logs,
-        coalesce(s.errors, 0) AS errors, coalesce(s.blocked, 0) AS blocked,
+        coalesce(s.errors, 0) AS errors, greatest(s.blocked, l.blocked, 0) AS blocked,
+        greatest(s.interrupted, p.interrupted, 0) AS interrupted,
         greatest(s.system, l.system, p.system) AS system, coalesce(s.room, l.room, p.room) AS room,
         list_sort(list_distinct(list_concat(coalesce(s.agents, []), coalesce(l.agents, []), coalesce(p.agents, [])))) AS agents,
         list_sort(list_distinct(list_concat(coalesce(s.models, []), coalesce(u.models, [])))) AS models,
@@ -127,7 +136,8 @@ fn grouped(hits: &str) -> String {
         WHEN root_failed OR (system = 3 AND call_failed) OR (spans = 0 AND log_errors > 0) THEN 'failed'
         ELSE 'ended' END AS status FROM session)
     SELECT project, session_id, first, last, spans, traces, logs, errors, blocked, system, room, agents, models, title,
-        root_name, any_name, status, first_token, latency, {token_names}, cost, coalesce(unpriced, 0), carbon
+        root_name, any_name, status, first_token, latency, {token_names}, cost, coalesce(unpriced, 0), carbon,
+        interrupted
     FROM stood"
     )
 }
@@ -166,6 +176,7 @@ fn session(row: &Row<'_>) -> duckdb::Result<Session> {
         cost_pico_usd: row.get(27)?,
         unpriced_calls: count(28)?,
         carbon_ug: row.get(29)?,
+        interrupted: count(30)?,
         activity: Vec::new(),
     };
     let text = |index: usize| row.get::<_, Option<String>>(index);
@@ -184,6 +195,7 @@ fn title(session: &Session, name: Option<String>) -> String {
     match session.system {
         System::MeshAgent => room.map_or_else(|| id.clone(), str::to_owned),
         System::VideoSdk => format!("call {}", room.unwrap_or(id)),
+        System::MeshFlow if id.starts_with("no-run:") => id.replace(':', " "),
         System::MeshFlow => format!("run {short}"),
         System::Dexto => format!("chat {short}"),
         _ => {

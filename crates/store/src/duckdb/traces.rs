@@ -141,7 +141,12 @@ pub(super) fn one(connection: &Connection, trace_id: TraceId) -> Result<Option<T
 
 fn detail(kept: &read::KeptSpan) -> SpanDetail {
     let project = kept.entry.facts.origin.project.as_deref().unwrap_or("default");
-    SpanDetail::new(&kept.entry.span, &kept.entry.facts, project, &kept.session_id)
+    SpanDetail::new(
+        &kept.entry.span,
+        &kept.entry.facts,
+        project,
+        kept.session_id.clone(),
+    )
 }
 
 /// One span with everything it carries.

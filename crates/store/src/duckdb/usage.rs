@@ -280,7 +280,7 @@ pub(super) fn report(
     })?;
     let mut parts = vec![
         format!(
-            "SELECT DISTINCT project, session_id FROM session_spans WHERE {}",
+            "SELECT DISTINCT project, session_id FROM session_spans WHERE session_id IS NOT NULL AND {}",
             spans.sql()
         ),
         format!(

@@ -8,8 +8,8 @@ use duckdb::Connection;
 use hashbrown::HashMap;
 use meshscope_model::metric::PointValue;
 use meshscope_model::{
-    Batch, CostSource, KeyValue, LogEntry, Origin, PointEntry, Resource, Scope, SpanEntry, SpanId, TraceId,
-    Usage,
+    Batch, Call, CostSource, KeyValue, LogEntry, Operation, Origin, PointEntry, Resource, Scope, SpanEntry,
+    SpanId, TraceId, Usage,
 };
 use meshscope_telemetry::mcp_mesh;
 use std::borrow::Cow;
@@ -323,6 +323,9 @@ fn merge(a: &SpanEntry, b: &SpanEntry) -> Option<SpanEntry> {
     if lead.span.duration() == 0 {
         facts.reported_duration = facts.reported_duration.or(more.reported_duration);
     }
+    facts.interrupted |= more.interrupted;
+    facts.uncertainty = facts.uncertainty.or(more.uncertainty);
+    facts.call = facts.call.or(more.call);
     facts.usage = merge_usage(facts.usage.take(), more.usage.as_ref());
     mcp_mesh::settle(&mut merged);
     (fingerprint(&merged) != key_a).then_some(merged)
@@ -365,7 +368,7 @@ fn append(connection: &Connection, fresh: &Fresh<'_>, sequence: i64) -> Result<(
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let received = i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX);
     for (trace_id, span_id) in &fresh.replaced {
-        for table in ["spans", "usage"] {
+        for table in ["spans", "usage", "calls"] {
             let own = if table == "usage" { " AND source = 0" } else { "" };
             let delete = format!(
                 "DELETE FROM {table} WHERE trace_id = '{trace_id}'::UUID AND span_id = {}{own}",
@@ -401,6 +404,7 @@ fn append(connection: &Connection, fresh: &Fresh<'_>, sequence: i64) -> Result<(
     if !fresh.points.is_empty() {
         append_points(connection, &fresh.points, next, received)?;
     }
+    append_calls(connection, &fresh.spans)?;
     append_usage(connection, fresh, sequence)
 }
 
@@ -495,14 +499,33 @@ fn append_spans(
     c.text(facts.clone().map(|facts| facts.error.as_deref()));
     c.i64(facts.clone().map(|facts| facts.time_to_first_token));
     c.i64(facts.clone().map(|facts| facts.reported_duration));
-    c.bool(facts.map(|facts| facts.noise));
+    c.bool(facts.clone().map(|facts| facts.noise));
     c.attributes(spans.clone().map(|span| &span.attributes));
     c.owned_text(spans.clone().map(|span| json(&span.events)));
     c.owned_text(spans.clone().map(|span| json(&span.links)));
     c.u32(spans.clone().map(|span| span.dropped_attributes_count));
     c.u32(spans.clone().map(|span| span.dropped_events_count));
     c.u32(spans.map(|span| span.dropped_links_count));
+    c.bool(facts.clone().map(|facts| facts.interrupted));
+    c.f64(facts.map(|facts| facts.uncertainty));
     c.append(connection, "spans")
+}
+
+/// Notes which spans describe a call that other records may describe as well.
+fn append_calls(connection: &Connection, rows: &[Cow<'_, SpanEntry>]) -> Result<(), StoreError> {
+    let calls: Vec<_> = rows
+        .iter()
+        .filter_map(|row| Some((row.facts.call?, &row.span)))
+        .collect();
+    if calls.is_empty() {
+        return Ok(());
+    }
+    let mut c = Columns::default();
+    c.u64(calls.iter().map(|(call, _)| Some(call.key)));
+    c.u8(calls.iter().map(|(call, _)| call.source));
+    c.trace_ids(calls.iter().map(|(_, span)| Some(span.trace_id)));
+    c.u64(calls.iter().map(|(_, span)| Some(span.span_id.as_u64())));
+    c.append(connection, "calls")
 }
 
 fn append_logs(
@@ -593,6 +616,7 @@ fn append_points(
         value => serde_json::to_string(value).ok(),
     }));
     c.owned_text(points.map(|point| json(&point.exemplars)));
+    c.u64(rows.iter().map(|(entry, ..)| entry.call.map(|call| call.key)));
     c.append(connection, "metric_points")
 }
 
@@ -605,9 +629,12 @@ struct LedgerRow<'a> {
     origin: &'a Origin,
     service: &'a str,
     facts: Option<&'a meshscope_model::SpanFacts>,
+    operation: Operation,
     model: Option<&'a str>,
     provider: Option<&'a str>,
     duration: Option<i64>,
+    time_to_first_token: Option<i64>,
+    call: Option<Call>,
     usage: Usage,
 }
 
@@ -634,6 +661,7 @@ fn point_rows<'a>(points: &[(&'a PointEntry, u64, u64)]) -> Vec<LedgerRow<'a>> {
             entry.origin.session.as_deref(),
             model,
             provider,
+            entry.call.map(|call| call.key),
         );
         let index = *by_call.entry(call).or_insert(rows.len());
         if let Some(row) = rows.get_mut(index) {
@@ -653,9 +681,12 @@ fn point_rows<'a>(points: &[(&'a PointEntry, u64, u64)]) -> Vec<LedgerRow<'a>> {
             origin: &entry.origin,
             service: point.resource.service(),
             facts: None,
+            operation: used.operation,
             model,
             provider,
-            duration: None,
+            duration: used.duration,
+            time_to_first_token: used.time_to_first_token,
+            call: entry.call,
             usage: used.usage.clone(),
         });
     }
@@ -676,6 +707,9 @@ fn append_usage(connection: &Connection, fresh: &Fresh<'_>, sequence: i64) -> Re
                 origin: &facts.origin,
                 service: span.resource.service(),
                 facts: Some(facts),
+                operation: facts.operation,
+                time_to_first_token: facts.time_to_first_token,
+                call: facts.call,
                 model: facts.model.as_deref(),
                 provider: facts.provider.as_deref(),
                 duration: Some(facts.reported_duration.unwrap_or_else(|| span.duration())),
@@ -707,11 +741,7 @@ fn append_usage(connection: &Connection, fresh: &Fresh<'_>, sequence: i64) -> Re
         rows.iter()
             .map(|row| row.facts.and_then(|facts| facts.role.as_deref())),
     );
-    // What only a counter reports is a model call.
-    c.u8(rows.iter().map(|row| {
-        row.facts
-            .map_or(meshscope_model::Operation::Chat, |facts| facts.operation) as u8
-    }));
+    c.u8(rows.iter().map(|row| row.operation as u8));
     c.text(
         rows.iter()
             .map(|row| row.facts.and_then(|facts| facts.tool.as_deref())),
@@ -719,10 +749,7 @@ fn append_usage(connection: &Connection, fresh: &Fresh<'_>, sequence: i64) -> Re
     c.text(rows.iter().map(|row| row.model));
     c.text(rows.iter().map(|row| row.provider));
     c.i64(rows.iter().map(|row| row.duration));
-    c.i64(
-        rows.iter()
-            .map(|row| row.facts.and_then(|facts| facts.time_to_first_token)),
-    );
+    c.i64(rows.iter().map(|row| row.time_to_first_token));
     c.bool(
         rows.iter()
             .map(|row| row.facts.is_some_and(|facts| facts.error.is_some())),
@@ -745,5 +772,7 @@ fn append_usage(connection: &Connection, fresh: &Fresh<'_>, sequence: i64) -> Re
     }));
     c.i64(rows.iter().map(|row| row.usage.carbon_ug));
     c.bool(rows.iter().map(|row| row.usage.claim));
+    c.u64(rows.iter().map(|row| row.call.map(|call| call.key)));
+    c.optional_u8(rows.iter().map(|row| row.call.map(|call| call.source)));
     c.append(connection, "usage")
 }

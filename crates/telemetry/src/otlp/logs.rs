@@ -19,6 +19,7 @@ pub(super) fn decode(body: &[u8], context: &mut Context, into: &mut Vec<LogEntry
                     Ok(record) => into.push(LogEntry {
                         record,
                         origin: Origin::default(),
+                        identity: None,
                     }),
                     Err(reason) => context.reject("log record", &name_of(bytes, 12), &reason),
                 }

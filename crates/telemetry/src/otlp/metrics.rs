@@ -127,6 +127,8 @@ fn points(
                 point,
                 origin: Origin::default(),
                 usage: None,
+                identity: None,
+                call: None,
             }),
             Err(reason) => context.reject("data point of metric", &metric.name, &reason),
         }

@@ -8,14 +8,15 @@ mod json;
 mod logs;
 mod metrics;
 mod response;
+mod schema;
 mod traces;
 
+use crate::decoded::{DecodeError, Decoded, Rejected};
 use crate::semconv;
 use meshscope_model::Batch;
 use std::borrow::Cow;
 
 pub use encode::{encode_logs, encode_metrics, encode_traces};
-pub use json::sniff;
 pub use response::response;
 
 /// How a body is written.
@@ -50,55 +51,6 @@ impl Signal {
     }
 }
 
-/// The body as a whole cannot be decoded; nothing of it was kept.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the body is not an OTLP {request} in {format}: {detail}")]
-pub struct DecodeError {
-    request: &'static str,
-    format: &'static str,
-    detail: String,
-}
-
-/// How many messages a [`Rejected`] holds.
-const MAX_MESSAGES: usize = 16;
-
-/// What was left out, and what was repaired.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Rejected {
-    /// Records that were left out.
-    pub records: u64,
-    /// What was wrong and what would be right; the first 16 that differ.
-    pub messages: Vec<String>,
-}
-
-impl Rejected {
-    fn record(&mut self, message: String) {
-        self.records += 1;
-        self.note(message);
-    }
-
-    fn note(&mut self, message: String) {
-        if self.messages.len() < MAX_MESSAGES && !self.messages.contains(&message) {
-            self.messages.push(message);
-        }
-    }
-
-    /// The messages as one text; empty when nothing was wrong.
-    #[must_use]
-    pub fn message(&self) -> String {
-        self.messages.join("; ")
-    }
-}
-
-/// The records of a request, understood.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Decoded {
-    /// The records that are kept.
-    pub batch: Batch,
-    /// What was left out.
-    pub rejected: Rejected,
-}
-
 /// Decodes the body of an export request. An empty protobuf body is an empty request.
 pub fn decode(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Decoded, DecodeError> {
     let request = match signal {
@@ -110,11 +62,7 @@ pub fn decode(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Decoded
         Encoding::Protobuf => "protobuf",
         Encoding::Json => "JSON",
     };
-    let error = |detail: String| DecodeError {
-        request,
-        format,
-        detail,
-    };
+    let error = |detail: String| DecodeError::new(format!("an OTLP {request} in {format}"), detail);
     let protobuf = match encoding {
         Encoding::Protobuf => Cow::Borrowed(body),
         Encoding::Json => Cow::Owned(json::to_protobuf(signal, body).map_err(error)?),

@@ -93,7 +93,9 @@ pub(super) fn usage(point: &MetricPoint) -> Option<PointUsage> {
             tokens,
             ..Usage::default()
         },
+        operation: Operation::Chat,
         model: read::text(&point.attributes, &["model"]),
         provider: read::text(&point.attributes, &["provider"]),
+        ..PointUsage::default()
     })
 }

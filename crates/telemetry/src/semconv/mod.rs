@@ -80,6 +80,11 @@ fn origin(resource: &Resource, scope: &Scope) -> Origin {
     }
 }
 
+/// The service, where the resource names one.
+fn service(resource: &Resource) -> Option<String> {
+    resource.attributes.text("service.name").map(str::to_owned)
+}
+
 /// What a span means.
 #[must_use]
 pub fn span(span: &Span) -> SpanFacts {
@@ -102,6 +107,22 @@ pub fn span(span: &Span) -> SpanFacts {
     facts
 }
 
+/// A session for a span that names none, where the receiver knows none either.
+///
+/// In dialects whose frameworks make spans for themselves only the other spans make a trace a
+/// session of its own: a start-up of the framework is no session.
+pub fn last_resort(span: &Span, facts: &mut SpanFacts) {
+    let origin = &mut facts.origin;
+    if origin.session.is_some() || origin.fallback_session.is_some() {
+        return;
+    }
+    origin.fallback_session = match origin.system {
+        System::MeshFlow => Some(meshflow::no_run(span, origin.agent.as_deref())),
+        System::Dexto | System::MeshAgent if !facts.noise => Some(span.trace_id.to_string()),
+        _ => None,
+    };
+}
+
 /// Where a log record belongs.
 #[must_use]
 pub fn log(record: &LogRecord) -> Origin {
@@ -116,10 +137,13 @@ pub fn log(record: &LogRecord) -> Origin {
     origin.session = text(&["session.id", "sessionId", "gen_ai.conversation.id"]).or(origin.session);
     origin.room = text(&["roomId"]).or(origin.room);
     origin.agent = text(&["gen_ai.agent.name"]).or(origin.agent);
+    if origin.system == System::MeshFlow {
+        origin.session = text(&["run_id"]).or(origin.session);
+        origin.room = text(&["workflow_name"]).or(origin.room);
+        origin.agent = text(&["node_id"]).or(origin.agent);
+    }
     if origin.system == System::MeshAgent {
-        origin.agent = origin
-            .agent
-            .or_else(|| Some(record.resource.service().to_owned()));
+        origin.agent = origin.agent.or_else(|| service(&record.resource));
     }
     origin
 }
@@ -134,7 +158,7 @@ pub fn point(point: &MetricPoint) -> Origin {
         .or(origin.session);
     origin.agent = text("gen_ai.agent.name").or(origin.agent);
     if origin.system == System::MeshAgent {
-        origin.agent = origin.agent.or_else(|| Some(point.resource.service().to_owned()));
+        origin.agent = origin.agent.or_else(|| service(&point.resource));
     }
     origin
 }

@@ -2,7 +2,9 @@
 //! and status is OK on almost everything that failed.
 
 use super::read;
-use meshscope_model::{Attributes, Operation, Span, SpanFacts, Tokens, Usage};
+use crate::videosdk::calls::{self, Component};
+use crate::videosdk::provider;
+use meshscope_model::{Attributes, Call, Operation, Span, SpanFacts, Tokens, Usage};
 
 pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
     let a = &span.attributes;
@@ -46,6 +48,8 @@ pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
     if let Some(event) = span.events.iter().find(|event| event.name == "error") {
         facts.error = Some(read::text(&event.attributes, &["message"]).unwrap_or_default());
     }
+    facts.interrupted = name == "Turn Interrupted";
+    facts.call = call(name, a);
     if span.duration() == 0 {
         facts.reported_duration = read::milliseconds(a, "duration_ms");
     }
@@ -63,12 +67,28 @@ fn tokens(a: &Attributes) -> Tokens {
     }
 }
 
-/// `OpenAILLM` is `openai`, `DeepgramSTT` is `deepgram`.
-fn provider(class: &str) -> String {
-    let kinds = ["LLM", "STT", "TTS", "Realtime", "VAD"];
-    let name = kinds
-        .iter()
-        .find_map(|kind| class.strip_suffix(kind))
-        .unwrap_or(class);
-    name.to_lowercase()
+/// The call that turn metrics describe as well.
+fn call(name: &str, a: &Attributes) -> Option<Call> {
+    let text = |name: &str| a.text(name).filter(|text| *text != "None");
+    let of = Component {
+        class: text("provider_class"),
+        model: text("model_name"),
+    };
+    let ms = |name: &str| read::milliseconds(a, name);
+    let count = |name: &str| read::count_in_string(a, name);
+    let output = text("output").unwrap_or_default();
+    if name.ends_with(": LLM Processing") {
+        let tokens = ["input_tokens", "output_tokens", "total_tokens"].map(count);
+        calls::llm(of, ms("duration_ms"), tokens, output, calls::SPAN)
+    } else if name.ends_with(": Speech to Text Processing") {
+        let latency = ms("duration_ms");
+        Some(calls::speech_to_text(of, latency, output, calls::SPAN))
+    } else if name.ends_with(": Text to Speech Processing") {
+        let (characters, spoken) = (count("characters"), ms("audio_duration_ms"));
+        Some(calls::text_to_speech(of, characters, spoken, calls::SPAN))
+    } else if name == "Time to First Word" {
+        calls::realtime(ms("duration_ms"), calls::SPAN)
+    } else {
+        None
+    }
 }
