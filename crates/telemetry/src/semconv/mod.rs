@@ -104,6 +104,8 @@ pub fn span(span: &Span) -> SpanFacts {
     if facts.error.is_none() && span.status.code == StatusCode::Error && !facts.blocked {
         facts.error = Some(read::error_text(span));
     }
+    // What failed is never folded away.
+    facts.noise &= facts.error.is_none() && !facts.blocked;
     facts
 }
 

@@ -45,13 +45,16 @@ pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
     } else if name.ends_with(" Error span") {
         facts.error = Some(text("error message").unwrap_or_else(|| span.status.message.clone()));
     }
-    if let Some(event) = span.events.iter().find(|event| event.name == "error") {
+    // `Errors` stands on the turn of a realtime model.
+    let failed = |name: &str| name == "error" || name == "Errors";
+    if let Some(event) = span.events.iter().find(|event| failed(&event.name)) {
         facts.error = Some(read::text(&event.attributes, &["message"]).unwrap_or_default());
     }
     facts.interrupted = name == "Turn Interrupted";
     facts.call = call(name, a);
     if span.duration() == 0 {
-        facts.reported_duration = read::milliseconds(a, "duration_ms");
+        let names = ["duration_ms", "retrieval_latency_ms"];
+        facts.reported_duration = names.iter().find_map(|name| read::milliseconds(a, name));
     }
 }
 
