@@ -67,6 +67,8 @@ ALTER TABLE usage ADD COLUMN call_source UTINYINT;
 
 -- The spans that describe a call which other records describe as well.
 CREATE TABLE calls (call UBIGINT, call_source UTINYINT, trace_id UUID, span_id UBIGINT);
+", "
+ALTER TABLE usage ADD COLUMN batch BOOLEAN DEFAULT false;
 "];
 
 /// Makes the views anew, over the tables of the present version.
