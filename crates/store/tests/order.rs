@@ -35,7 +35,7 @@ fn captures(system: &str) -> Vec<Batch> {
             (true, Some(Body::VideoSdkTurns)) => videosdk::turns(&body, NOW),
             (true, Some(Body::VideoSdkLog)) => videosdk::log(&body, NOW),
             (true, Some(Body::MeshFlowEvent)) => meshflow::events(&body, NOW),
-            (true, None) => meshflow::ingest(meshflow::Ingest::Run, &body, NOW),
+            (true, None) => meshflow::ingest(door(path), &body, NOW),
         }
         .unwrap();
         assert_eq!(rejected.records, 0, "{name}");
@@ -47,14 +47,25 @@ fn captures(system: &str) -> Vec<Batch> {
     paths.iter().filter_map(read).collect()
 }
 
+/// The kind that a capture of MeshFlow's cloud reporter was posted as.
+fn door(path: &std::path::Path) -> meshflow::Ingest {
+    let headers = path.to_str().unwrap().replace(".raw.json", ".headers.json");
+    let sent: serde_json::Value = serde_json::from_slice(&std::fs::read(headers).unwrap()).unwrap();
+    let kind = sent["path"].as_str().unwrap().rsplit('/').next().unwrap();
+    meshflow::Ingest::parse(kind).unwrap()
+}
+
 /// Each record alone.
 fn records(batches: Vec<Batch>) -> Vec<Batch> {
     let mut records = Vec::new();
     for batch in batches {
-        let alone = |batch: Batch| batch;
-        records.extend(batch.spans.into_iter().map(|span| alone(Batch { spans: vec![span], ..Batch::default() })));
-        records.extend(batch.logs.into_iter().map(|log| alone(Batch { logs: vec![log], ..Batch::default() })));
-        records.extend(batch.points.into_iter().map(|point| alone(Batch { points: vec![point], ..Batch::default() })));
+        let empty = Batch::default;
+        let spans = batch.spans.into_iter().map(|span| Batch { spans: vec![span], ..empty() });
+        records.extend(spans);
+        let logs = batch.logs.into_iter().map(|log| Batch { logs: vec![log], ..empty() });
+        records.extend(logs);
+        let points = batch.points.into_iter().map(|point| Batch { points: vec![point], ..empty() });
+        records.extend(points);
     }
     records
 }
