@@ -1,6 +1,7 @@
 //! The query API under `/api/v1`, and its OpenAPI document.
 
 use crate::app::{App, now};
+use crate::prices;
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -116,6 +117,7 @@ async fn status(State(app): State<Arc<App>>) -> Answer {
         store,
         listeners: app.listeners.clone(),
         mcp_mesh: app.mesh.get(),
+        prices: prices::status(&app.prices, &app.config),
         problems: app.stats.problems(),
     })
 }

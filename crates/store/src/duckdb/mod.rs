@@ -5,6 +5,7 @@ mod identity;
 mod logs;
 mod mcp_mesh;
 mod metrics;
+mod price;
 mod read;
 mod schema;
 mod sessions;
@@ -275,6 +276,10 @@ impl Store for DuckDb {
 
     fn usage(&self, query: &UsageQuery, now: i64) -> Result<UsageReport, StoreError> {
         self.read(|connection| usage::report(connection, query, now))
+    }
+
+    fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError> {
+        price::price(&lock(&self.writer).connection, price)
     }
 
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError> {

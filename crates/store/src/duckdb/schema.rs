@@ -68,6 +68,8 @@ ALTER TABLE usage ADD COLUMN IF NOT EXISTS call_source UTINYINT;
 
 -- The spans that describe a call which other records describe as well.
 CREATE TABLE IF NOT EXISTS calls (call UBIGINT, call_source UTINYINT, trace_id UUID, span_id UBIGINT);
+", "
+ALTER TABLE usage ADD COLUMN IF NOT EXISTS batch BOOLEAN DEFAULT false;
 "];
 
 /// Makes the views anew, over the tables of the present version.

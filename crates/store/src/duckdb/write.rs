@@ -348,6 +348,7 @@ fn merge_usage(lead: Option<Usage>, more: Option<&Usage>) -> Option<Usage> {
     lead.carbon_ug = lead.carbon_ug.or(more.carbon_ug);
     lead.characters = lead.characters.or(more.characters);
     lead.audio_ns = lead.audio_ns.or(more.audio_ns);
+    lead.batch |= more.batch;
     Some(lead)
 }
 
@@ -774,5 +775,6 @@ fn append_usage(connection: &Connection, fresh: &Fresh<'_>, sequence: i64) -> Re
     c.bool(rows.iter().map(|row| row.usage.claim));
     c.u64(rows.iter().map(|row| row.call.map(|call| call.key)));
     c.optional_u8(rows.iter().map(|row| row.call.map(|call| call.source)));
+    c.bool(rows.iter().map(|row| row.usage.batch));
     c.append(connection, "usage")
 }

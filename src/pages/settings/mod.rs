@@ -1,5 +1,7 @@
 //! Settings: how the server stands, what was wrong with what came in, and preferences.
 
+mod prices;
+
 use crate::client::{self, use_fetch};
 use crate::components::copy::Copy;
 use crate::components::fact::Fact;
@@ -104,6 +106,7 @@ fn server(status: ServerStatus) -> impl IntoView {
             {status.listeners.into_iter().map(listener).collect_view()}
         </section>
         {status.mcp_mesh.map(mcp_mesh)}
+        <prices::Prices prices=status.prices />
         <section class="panel card">
             <h2>"Problems in what came in"</h2>
             {problems}
