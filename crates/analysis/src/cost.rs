@@ -212,7 +212,11 @@ mod tests {
             cost("openai", "gpt-4o", &batch).map(|half| half * 2),
             cost("openai", "gpt-4o", &tokens(1_000, 0, 100))
         );
-        assert_eq!(cost("groq", "llama-3.3-70b-versatile", &batch), None, "no price of batches is known");
+        assert_eq!(
+            cost("groq", "llama-3.3-70b-versatile", &batch),
+            None,
+            "no price of batches is known"
+        );
         let price = Price {
             tokens: TokenPrices {
                 input: Some(1),

@@ -82,10 +82,24 @@ pub struct Tier {
 }
 
 /// Names that a price may have, besides those of tokens.
-const PRICE_KEYS: [&str; 6] = ["providers", "model", "tiers", "batch_percent", "character", "audio_second"];
+const PRICE_KEYS: [&str; 6] = [
+    "providers",
+    "model",
+    "tiers",
+    "batch_percent",
+    "character",
+    "audio_second",
+];
 /// Names of the classes of tokens.
-const TOKEN_KEYS: [&str; 7] =
-    ["input", "cached_input", "cache_write", "output", "reasoning", "audio_input", "audio_output"];
+const TOKEN_KEYS: [&str; 7] = [
+    "input",
+    "cached_input",
+    "cache_write",
+    "output",
+    "reasoning",
+    "audio_input",
+    "audio_output",
+];
 
 impl PriceTable {
     /// Reads a table. An error names the price and the field that is wrong: a misspelt class
@@ -95,22 +109,33 @@ impl PriceTable {
         for (index, price) in value["prices"].as_array().into_iter().flatten().enumerate() {
             check(price, &format!("prices[{index}]"), &PRICE_KEYS)?;
             for (tier, prices) in price["tiers"].as_array().into_iter().flatten().enumerate() {
-                check(prices, &format!("prices[{index}].tiers[{tier}]"), &["above_input_tokens"])?;
+                check(
+                    prices,
+                    &format!("prices[{index}].tiers[{tier}]"),
+                    &["above_input_tokens"],
+                )?;
             }
         }
-        let table: Self = serde_json::from_value(value).map_err(|error| format!("no price table: {error}"))?;
+        let table: Self =
+            serde_json::from_value(value).map_err(|error| format!("no price table: {error}"))?;
         match table.prices.iter().position(|price| price.model.is_empty()) {
-            Some(index) => Err(format!("prices[{index}].model is missing: expected the name of a model")),
+            Some(index) => Err(format!(
+                "prices[{index}].model is missing: expected the name of a model"
+            )),
             None => Ok(table),
         }
     }
 
     fn find(&self, provider: Option<&str>, model: &str) -> Option<&Price> {
         let fits = |price: &&Price| {
-            let sold = |name: &str| price.providers.is_empty() || price.providers.iter().any(|known| known == name);
+            let sold =
+                |name: &str| price.providers.is_empty() || price.providers.iter().any(|known| known == name);
             matches(&price.model, model) && provider.is_none_or(sold)
         };
-        self.prices.iter().filter(fits).max_by_key(|price| price.model.len())
+        self.prices
+            .iter()
+            .filter(fits)
+            .max_by_key(|price| price.model.len())
     }
 }
 
@@ -159,18 +184,25 @@ impl Prices {
     pub fn find(&self, provider: Option<&str>, model: &str) -> Option<(&str, &Price)> {
         let found = |table: &PriceTable| table.find(provider, model).is_some();
         let table = self.tables.iter().find(|table| found(table))?;
-        table.find(provider, model).map(|price| (table.version.as_str(), price))
+        table
+            .find(provider, model)
+            .map(|price| (table.version.as_str(), price))
     }
 }
 
 /// Whether `name` fits a pattern: `*` at its start or end is anything, and without one at the
 /// end the name may go on as the name of a snapshot does.
 fn matches(pattern: &str, name: &str) -> bool {
-    let (anywhere, pattern) = pattern.strip_prefix('*').map_or((false, pattern), |rest| (true, rest));
-    let (open, pattern) = pattern.strip_suffix('*').map_or((false, pattern), |rest| (true, rest));
+    let (anywhere, pattern) = pattern
+        .strip_prefix('*')
+        .map_or((false, pattern), |rest| (true, rest));
+    let (open, pattern) = pattern
+        .strip_suffix('*')
+        .map_or((false, pattern), |rest| (true, rest));
     let goes_on = |rest: &str| open || is_snapshot(rest);
     if anywhere {
-        name.match_indices(pattern).any(|(at, _)| name.get(at + pattern.len()..).is_some_and(goes_on))
+        name.match_indices(pattern)
+            .any(|(at, _)| name.get(at + pattern.len()..).is_some_and(goes_on))
     } else {
         name.strip_prefix(pattern).is_some_and(goes_on)
     }
@@ -189,10 +221,14 @@ fn is_snapshot(rest: &str) -> bool {
     }
     for word in ["-latest", "-chat-latest", "-preview", "-exp"] {
         if let Some(more) = rest.strip_prefix(word) {
-            return more.is_empty() || more.strip_prefix('-').is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
+            return more.is_empty()
+                || more
+                    .strip_prefix('-')
+                    .is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
         }
     }
-    rest.strip_prefix("-v").is_some_and(|more| more.starts_with(|c: char| c.is_ascii_digit()))
+    rest.strip_prefix("-v")
+        .is_some_and(|more| more.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -202,7 +238,11 @@ mod tests {
     #[test]
     fn the_built_in_table_is_read_and_every_pattern_finds_itself() {
         let table = PriceTable::parse(BUILT_IN).unwrap();
-        assert!(table.prices.len() > 60 && table.date.is_some(), "{}", table.prices.len());
+        assert!(
+            table.prices.len() > 60 && table.date.is_some(),
+            "{}",
+            table.prices.len()
+        );
         for price in &table.prices {
             let name = price.model.replace('*', "");
             for provider in &price.providers {
@@ -214,10 +254,30 @@ mod tests {
 
     #[test]
     fn a_name_stands_for_its_snapshots_and_for_no_other_model() {
-        for snapshot in ["m", "m-2024-08-06", "m-20250929", "m-002", "m-latest", "m-preview", "m-preview-05-20", "m@20241022", "m-v1:0"] {
+        for snapshot in [
+            "m",
+            "m-2024-08-06",
+            "m-20250929",
+            "m-002",
+            "m-latest",
+            "m-preview",
+            "m-preview-05-20",
+            "m@20241022",
+            "m-v1:0",
+        ] {
             assert!(matches("m", snapshot), "{snapshot}");
         }
-        for other in ["m-mini", "m.1", "m-5", "m5", "m-pro", "m-preview-tts", "n", "xm", "m-12"] {
+        for other in [
+            "m-mini",
+            "m.1",
+            "m-5",
+            "m5",
+            "m-pro",
+            "m-preview-tts",
+            "n",
+            "xm",
+            "m-12",
+        ] {
             assert!(!matches("m", other), "{other}");
         }
         assert!(matches("*m", "eu.vendor.m-20250929-v1:0") && !matches("*m", "eu.vendor.m-mini"));
@@ -242,11 +302,26 @@ mod tests {
         for (json, expected) in [
             ("{", "no JSON"),
             ("{}", "version"),
-            (r#"{"version": "x", "prices": [{"model": "m", "inptu": 1}]}"#, "prices[0].inptu is not known"),
-            (r#"{"version": "x", "prices": [{"input": 1}]}"#, "prices[0].model is missing"),
-            (r#"{"version": "x", "prices": [{"model": "m", "input": 0.5}]}"#, "prices[0].input is 0.5"),
-            (r#"{"version": "x", "prices": [{"model": "m", "output": -1}]}"#, "prices[0].output is -1"),
-            (r#"{"version": "x", "prices": [{"model": "m", "tiers": [{"above_input_tokens": 9, "outpt": 1}]}]}"#, "prices[0].tiers[0].outpt"),
+            (
+                r#"{"version": "x", "prices": [{"model": "m", "inptu": 1}]}"#,
+                "prices[0].inptu is not known",
+            ),
+            (
+                r#"{"version": "x", "prices": [{"input": 1}]}"#,
+                "prices[0].model is missing",
+            ),
+            (
+                r#"{"version": "x", "prices": [{"model": "m", "input": 0.5}]}"#,
+                "prices[0].input is 0.5",
+            ),
+            (
+                r#"{"version": "x", "prices": [{"model": "m", "output": -1}]}"#,
+                "prices[0].output is -1",
+            ),
+            (
+                r#"{"version": "x", "prices": [{"model": "m", "tiers": [{"above_input_tokens": 9, "outpt": 1}]}]}"#,
+                "prices[0].tiers[0].outpt",
+            ),
         ] {
             let error = PriceTable::parse(json).unwrap_err();
             assert!(error.contains(expected), "{json}: {error}");

@@ -1,8 +1,8 @@
 //! The query API under `/api/v1`, and its OpenAPI document.
 
 use crate::app::{App, now};
-use crate::prices;
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
+use crate::prices;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -22,7 +22,9 @@ pub(crate) fn load(config: &Config) -> Result<Prices, String> {
         Ok(text) => PriceTable::parse(&text)
             .map(|own| Prices::built_in().with_own(own))
             .map_err(|error| format!("the price table {}: {error}", path.display())),
-        Err(error) if error.kind() == ErrorKind::NotFound && config.prices.is_none() => Ok(Prices::built_in()),
+        Err(error) if error.kind() == ErrorKind::NotFound && config.prices.is_none() => {
+            Ok(Prices::built_in())
+        }
         Err(error) => Err(format!("cannot read the price table {}: {error}", path.display())),
     }
 }

@@ -60,11 +60,20 @@ fn records(batches: Vec<Batch>) -> Vec<Batch> {
     let mut records = Vec::new();
     for batch in batches {
         let empty = Batch::default;
-        let spans = batch.spans.into_iter().map(|span| Batch { spans: vec![span], ..empty() });
+        let spans = batch.spans.into_iter().map(|span| Batch {
+            spans: vec![span],
+            ..empty()
+        });
         records.extend(spans);
-        let logs = batch.logs.into_iter().map(|log| Batch { logs: vec![log], ..empty() });
+        let logs = batch.logs.into_iter().map(|log| Batch {
+            logs: vec![log],
+            ..empty()
+        });
         records.extend(logs);
-        let points = batch.points.into_iter().map(|point| Batch { points: vec![point], ..empty() });
+        let points = batch.points.into_iter().map(|point| Batch {
+            points: vec![point],
+            ..empty()
+        });
         records.extend(points);
     }
     records
@@ -99,7 +108,11 @@ fn told(store: &DuckDb) -> (Vec<String>, String, String) {
         ..UsageQuery::default()
     };
     let report = store.usage(&usage, NOW).unwrap();
-    (sessions, traces.join("\n"), format!("{:?} {:?}", report.groups, report.totals))
+    (
+        sessions,
+        traces.join("\n"),
+        format!("{:?} {:?}", report.groups, report.totals),
+    )
 }
 
 /// Writes `order`, cut into transactions of the given sizes.

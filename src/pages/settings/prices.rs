@@ -26,7 +26,10 @@ pub(crate) fn Prices(prices: PricesStatus) -> impl IntoView {
         .tables
         .iter()
         .map(|table| {
-            let date = table.date.as_ref().map_or_else(String::new, |date| format!(" of {date}"));
+            let date = table
+                .date
+                .as_ref()
+                .map_or_else(String::new, |date| format!(" of {date}"));
             format!("{}{date}, {} prices", table.version, table.prices)
         })
         .collect();

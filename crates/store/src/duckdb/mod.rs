@@ -14,7 +14,7 @@ mod usage;
 mod value;
 mod write;
 
-use crate::{Store, StoreError, Written};
+use crate::{PriceOf, Store, StoreError, Written};
 use duckdb::{Config, Connection};
 use identity::Known;
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};

@@ -15,29 +15,31 @@ FROM usage WHERE cost IS NULL AND NOT claim AND model IS NOT NULL";
 /// Prices what can be priced, in one transaction.
 pub(super) fn price(connection: &Connection, price: &PriceOf<'_>) -> Result<u64, StoreError> {
     let mut priced: Vec<(i64, i64, String)> = Vec::new();
-    read::rows(connection, "read calls without a price", UNPRICED, Vec::new(), |row| {
-        let provider: Option<String> = row.get(1)?;
-        let model: String = row.get(2)?;
-        let usage = Usage {
-            tokens: read::tokens(row, 3)?,
-            characters: row.get(11)?,
-            audio_ns: row.get(12)?,
-            batch: row.get::<_, Option<bool>>(13)?.unwrap_or(false),
-            ..Usage::default()
-        };
-        if let Some((cost, version)) = price(provider.as_deref(), &model, &usage) {
-            priced.push((row.get(0)?, cost, version));
-        }
-        Ok(())
-    })?;
+    read::rows(
+        connection,
+        "read calls without a price",
+        UNPRICED,
+        Vec::new(),
+        |row| {
+            let provider: Option<String> = row.get(1)?;
+            let model: String = row.get(2)?;
+            let usage = Usage {
+                tokens: read::tokens(row, 3)?,
+                characters: row.get(11)?,
+                audio_ns: row.get(12)?,
+                batch: row.get::<_, Option<bool>>(13)?.unwrap_or(false),
+                ..Usage::default()
+            };
+            if let Some((cost, version)) = price(provider.as_deref(), &model, &usage) {
+                priced.push((row.get(0)?, cost, version));
+            }
+            Ok(())
+        },
+    )?;
     if priced.is_empty() {
         return Ok(0);
     }
-    let run = |sql: &str| {
-        connection
-            .execute_batch(sql)
-            .map_err(engine_error("price calls"))
-    };
+    let run = |sql: &str| connection.execute_batch(sql).map_err(engine_error("price calls"));
     run("CREATE OR REPLACE TEMP TABLE priced (id BIGINT, cost BIGINT, version VARCHAR)")?;
     let mut columns = Columns::default();
     columns.i64(priced.iter().map(|(id, ..)| Some(*id)));

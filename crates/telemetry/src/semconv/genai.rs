@@ -46,10 +46,7 @@ pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
     let cost = a.get("gen_ai.usage.cost").and_then(read::pico_usd);
     facts.usage = read::usage(tokens(a), cost, None);
     if let Some(usage) = &mut facts.usage {
-        usage.batch = matches!(
-            read::text(a, &SERVICE_TIERS).as_deref(),
-            Some("batch" | "flex")
-        );
+        usage.batch = matches!(read::text(a, &SERVICE_TIERS).as_deref(), Some("batch" | "flex"));
         usage.claim = matches!(
             facts.operation,
             Operation::InvokeAgent | Operation::InvokeWorkflow
