@@ -166,6 +166,7 @@ pub(super) fn append_usage(
     c.bool(rows.iter().map(|row| row.usage.claim));
     c.u64(rows.iter().map(|row| row.call.map(|call| call.key)));
     c.optional_u8(rows.iter().map(|row| row.call.map(|call| call.source)));
+    c.bool(rows.iter().map(|row| row.usage.batch));
     c.append(connection, "usage")
 }
 

@@ -6,6 +6,7 @@ mod ledger;
 mod logs;
 mod mcp_mesh;
 mod metrics;
+mod price;
 mod read;
 mod schema;
 mod sessions;
@@ -14,7 +15,7 @@ mod usage;
 mod value;
 mod write;
 
-use crate::{Store, StoreError, Written};
+use crate::{PriceOf, Store, StoreError, Written};
 use duckdb::{Config, Connection};
 use identity::Known;
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
@@ -276,6 +277,10 @@ impl Store for DuckDb {
 
     fn usage(&self, query: &UsageQuery, now: i64) -> Result<UsageReport, StoreError> {
         self.read(|connection| usage::report(connection, query, now))
+    }
+
+    fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError> {
+        price::price(&lock(&self.writer).connection, price)
     }
 
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError> {

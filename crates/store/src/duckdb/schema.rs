@@ -59,7 +59,8 @@ CREATE TABLE usage (
 
 /// What leads from each version to the next; an empty file goes through all of them. Every
 /// statement may run again on a file that has it already.
-pub(super) const UPGRADES: &[&str] = &["
+pub(super) const UPGRADES: &[&str] = &[
+    "
 ALTER TABLE spans ADD COLUMN IF NOT EXISTS interrupted BOOLEAN DEFAULT false;
 ALTER TABLE spans ADD COLUMN IF NOT EXISTS uncertainty DOUBLE;
 ALTER TABLE metric_points ADD COLUMN IF NOT EXISTS call UBIGINT;
@@ -68,7 +69,11 @@ ALTER TABLE usage ADD COLUMN IF NOT EXISTS call_source UTINYINT;
 
 -- The spans that describe a call which other records describe as well.
 CREATE TABLE IF NOT EXISTS calls (call UBIGINT, call_source UTINYINT, trace_id UUID, span_id UBIGINT);
-"];
+",
+    "
+ALTER TABLE usage ADD COLUMN IF NOT EXISTS batch BOOLEAN DEFAULT false;
+",
+];
 
 /// Makes the views anew, over the tables of the present version.
 pub(super) const VIEWS: &str = "

@@ -347,6 +347,7 @@ fn merge_usage(lead: Option<Usage>, more: Option<&Usage>) -> Option<Usage> {
     lead.carbon_ug = lead.carbon_ug.or(more.carbon_ug);
     lead.characters = lead.characters.or(more.characters);
     lead.audio_ns = lead.audio_ns.or(more.audio_ns);
+    lead.batch |= more.batch;
     Some(lead)
 }
 
