@@ -213,8 +213,16 @@ fn matches(pattern: &str, name: &str) -> bool {
 /// (`-mini`, `.1`) is another one and never priced as this one.
 fn is_snapshot(rest: &str) -> bool {
     let dated = |rest: &str| {
-        let digits = rest.strip_prefix('-').unwrap_or(rest);
-        digits.len() < rest.len() && digits.bytes().take_while(u8::is_ascii_digit).count() >= 3
+        let Some(date) = rest.strip_prefix('-') else {
+            return false;
+        };
+        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        // Three digits or more, or month and year as in `-12-2024`.
+        digits(date) >= 3
+            || (digits(date) == 2
+                && date
+                    .get(2..)
+                    .is_some_and(|year| digits(year.trim_start_matches('-')) == 4))
     };
     if rest.is_empty() || rest.starts_with(['@', ':']) || dated(rest) {
         return true;
@@ -259,6 +267,7 @@ mod tests {
             "m-2024-08-06",
             "m-20250929",
             "m-002",
+            "m-12-2024",
             "m-latest",
             "m-preview",
             "m-preview-05-20",
