@@ -12,7 +12,9 @@ const SYSTEMS: [(&str, &str); 6] = [
     ("MeshAgent", "export OTEL_ENDPOINT=http://127.0.0.1:4318"),
     (
         "VideoSDK agents",
-        "RoomOptions(traces=TracesOptions(enabled=True,\n    export_url=\"http://127.0.0.1:4318/v1/traces\"))",
+        "url = \"http://127.0.0.1:4318\"\nRoomOptions(\n    traces=TracesOptions(enabled=True, export_url=f\"{url}/v1/traces\"),\n    \
+         metrics=MetricsOptions(enabled=True, export_url=f\"{url}/v1/metrics\"),\n    \
+         logs=LoggingOptions(enabled=True, export_url=f\"{url}/v1/logs\"))",
     ),
     (
         "MeshFlow",

@@ -1,109 +1,16 @@
 //! Cost of calls from a price table, in exact integer arithmetic.
 //!
-//! Prices are pico-dollars a token, character or second of audio, by provider and a pattern of
-//! the model. Cached input, cache writes and audio are classes *within* input (or output): each
+//! Cached input, cache writes, reasoning and audio are classes *within* input (or output): each
 //! token is priced once, in its own class. A call whose price or split is not known has no cost.
 
+use crate::prices::{Price, Prices};
 use meshscope_model::{CostSource, SpanFacts, Usage};
-use serde::Deserialize;
-
-/// The table that ships with Meshscope.
-const BUILT_IN: &str = include_str!("../data/prices.json");
-
-/// A price table.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-pub struct Prices {
-    /// Version, for example `2026-11`; it stands beside every cost computed from it.
-    pub version: String,
-    /// The prices; of several that match, the longest pattern holds.
-    pub prices: Vec<Price>,
-}
-
-/// Prices of one pattern of models.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
-pub struct Price {
-    /// Providers it holds for, in the GenAI conventions' names.
-    pub providers: Vec<String>,
-    /// Model name; `*` at the start or end stands for anything.
-    pub model: String,
-    /// Prices of tokens.
-    #[serde(flatten)]
-    pub tokens: TokenPrices,
-    /// Prices from a length of the input on, by rising length; the whole call pays them.
-    pub tiers: Vec<Tier>,
-    /// A character of text to speech.
-    pub character: Option<i64>,
-    /// A second of audio.
-    pub audio_second: Option<i64>,
-}
-
-/// Pico-dollars a token, by class.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-#[serde(default)]
-pub struct TokenPrices {
-    /// Uncached input.
-    pub input: Option<i64>,
-    /// Input read from a cache; the input's price where there is none of its own.
-    pub cached_input: Option<i64>,
-    /// Input written to a cache; the input's price where there is none of its own.
-    pub cache_write: Option<i64>,
-    /// Output, reasoning included.
-    pub output: Option<i64>,
-    /// Audio input; the input's price where there is none of its own.
-    pub audio_input: Option<i64>,
-    /// Audio output; the output's price where there is none of its own.
-    pub audio_output: Option<i64>,
-}
-
-/// Prices for long inputs.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-pub struct Tier {
-    /// The input is longer than this many tokens.
-    pub above_input_tokens: i64,
-    /// Its prices.
-    #[serde(flatten)]
-    pub tokens: TokenPrices,
-}
 
 impl Prices {
-    /// The table that ships with Meshscope.
-    #[must_use]
-    pub fn built_in() -> Self {
-        // The file is part of the source and a test reads it; were it broken, nothing had a price.
-        serde_json::from_str(BUILT_IN).unwrap_or_default()
-    }
-
-    /// The price of a model, if there is one. Without a provider the model's name decides.
-    #[must_use]
-    pub fn find(&self, provider: Option<&str>, model: &str) -> Option<&Price> {
-        let fits = |price: &&Price| {
-            matches(&price.model, model)
-                && provider.is_none_or(|name| price.providers.iter().any(|known| known == name))
-        };
-        self.prices
-            .iter()
-            .filter(fits)
-            .max_by_key(|price| price.model.len())
-    }
-
     /// Cost of a call in pico-dollars; `None` when it is not known.
     #[must_use]
     pub fn cost(&self, provider: Option<&str>, model: &str, usage: &Usage) -> Option<i64> {
-        let price = self.find(provider, model)?;
-        let mut cost: Option<i128> = None;
-        let mut add = |part: Option<i128>| {
-            if let Some(part) = part {
-                cost = Some(cost.unwrap_or(0) + part);
-            }
-        };
-        if !usage.tokens.is_empty() {
-            add(Some(token_cost(price, usage)?));
-        }
-        let priced = |price: Option<i64>, n: Option<i64>| Some(i128::from(price?) * i128::from(n?));
-        add(priced(price.character, usage.characters));
-        add(priced(price.audio_second, usage.audio_ns).map(|cost| cost / 1_000_000_000));
-        i64::try_from(cost?).ok()
+        cost(self.find(provider, model)?.1, usage)
     }
 
     /// Fills in the cost of usage that reports none. Claims get none: they are not calls.
@@ -111,10 +18,13 @@ impl Prices {
         if usage.cost_pico_usd.is_some() || usage.claim {
             return;
         }
-        usage.cost_pico_usd = model.and_then(|model| self.cost(provider, model, usage));
+        let Some((version, price)) = model.and_then(|model| self.find(provider, model)) else {
+            return;
+        };
+        usage.cost_pico_usd = cost(price, usage);
         usage.cost_source = usage
             .cost_pico_usd
-            .map(|_| CostSource::PriceTable(self.version.clone()));
+            .map(|_| CostSource::PriceTable(version.to_owned()));
     }
 
     /// Fills in the cost of a span's usage.
@@ -123,6 +33,27 @@ impl Prices {
             self.apply_usage(facts.provider.as_deref(), facts.model.as_deref(), usage);
         }
     }
+}
+
+/// Cost of a call at this price.
+fn cost(price: &Price, usage: &Usage) -> Option<i64> {
+    let mut cost: Option<i128> = None;
+    let mut add = |part: Option<i128>| {
+        if let Some(part) = part {
+            cost = Some(cost.unwrap_or(0) + part);
+        }
+    };
+    if !usage.tokens.is_empty() {
+        add(Some(token_cost(price, usage)?));
+    }
+    let priced = |price: Option<i64>, n: Option<i64>| Some(i128::from(price?) * i128::from(n?));
+    add(priced(price.character, usage.characters));
+    add(priced(price.audio_second, usage.audio_ns).map(|cost| cost / 1_000_000_000));
+    let mut cost = cost?;
+    if usage.batch {
+        cost = cost * i128::from(price.batch_percent?) / 100;
+    }
+    i64::try_from(cost).ok()
 }
 
 /// Tokens priced each in its own class. Without a known input or output part of the usage
@@ -147,7 +78,8 @@ fn token_cost(price: &Price, usage: &Usage) -> Option<i128> {
     let plain_in = input - cached - written - audio_in;
     let output = t.output.unwrap_or(0);
     let audio_out = part(t.audio_output, output);
-    let plain_out = output - audio_out;
+    let reasoning = part(t.reasoning, output - audio_out);
+    let plain_out = output - audio_out - reasoning;
     let mut sum = 0_i128;
     for (n, price) in [
         (plain_in, p.input),
@@ -155,6 +87,7 @@ fn token_cost(price: &Price, usage: &Usage) -> Option<i128> {
         (written, p.cache_write.or(p.input)),
         (audio_in, p.audio_input.or(p.input)),
         (plain_out, p.output),
+        (reasoning, p.reasoning.or(p.output)),
         (audio_out, p.audio_output.or(p.output)),
     ] {
         if n != 0 {
@@ -164,21 +97,10 @@ fn token_cost(price: &Price, usage: &Usage) -> Option<i128> {
     Some(sum)
 }
 
-/// Whether `name` fits a pattern with `*` at its start or end.
-fn matches(pattern: &str, name: &str) -> bool {
-    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
-        (Some(rest), _) => match rest.strip_suffix('*') {
-            Some(inner) => name.contains(inner),
-            None => name.ends_with(rest),
-        },
-        (None, Some(start)) => name.starts_with(start),
-        (None, None) => name == pattern,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prices::TokenPrices;
     use meshscope_model::Tokens;
     use proptest::prelude::*;
 
@@ -197,19 +119,6 @@ mod tests {
 
     fn cost(provider: &str, model: &str, usage: &Usage) -> Option<i64> {
         Prices::built_in().cost(Some(provider), model, usage)
-    }
-
-    #[test]
-    fn the_built_in_table_is_read_and_every_pattern_finds_itself() {
-        let prices = Prices::built_in();
-        assert!(prices.prices.len() > 60, "{}", prices.prices.len());
-        for price in &prices.prices {
-            let name = price.model.replace('*', "");
-            for provider in &price.providers {
-                let found = prices.find(Some(provider), &name).unwrap();
-                assert!(found.model.len() >= price.model.len(), "{name}: {found:?}");
-            }
-        }
     }
 
     #[test]
@@ -293,6 +202,40 @@ mod tests {
             cost("openai", "gpt-4o-audio-preview", &spoken),
             Some(2 * 2_500_000 + 8 * 40_000_000 + 10_000_000 + 4 * 80_000_000)
         );
+    }
+
+    #[test]
+    fn a_batch_pays_its_part_and_reasoning_its_own_price() {
+        let mut batch = tokens(1_000, 0, 100);
+        batch.batch = true;
+        assert_eq!(
+            cost("openai", "gpt-4o", &batch).map(|half| half * 2),
+            cost("openai", "gpt-4o", &tokens(1_000, 0, 100))
+        );
+        assert_eq!(
+            cost("groq", "llama-3.3-70b-versatile", &batch),
+            None,
+            "no price of batches is known"
+        );
+        let price = Price {
+            tokens: TokenPrices {
+                input: Some(1),
+                output: Some(10),
+                reasoning: Some(100),
+                ..TokenPrices::default()
+            },
+            ..Price::default()
+        };
+        let thought = Usage {
+            tokens: Tokens {
+                input: Some(1),
+                output: Some(5),
+                reasoning: Some(3),
+                ..Tokens::default()
+            },
+            ..Usage::default()
+        };
+        assert_eq!(super::cost(&price, &thought), Some(1 + 2 * 10 + 3 * 100));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod cost;
 pub mod critical_path;
+pub mod prices;
 pub mod self_time;
 pub mod session;
 pub mod totals;
@@ -14,6 +15,7 @@ pub mod tree;
 mod testing;
 
 pub use critical_path::{Segment, critical_path};
+pub use prices::{PriceTable, Prices};
 pub use self_time::{own_time, own_times};
 pub use session::{Sessions, TraceSession};
 pub use totals::{Totals, TraceFacts, subtree_flags, subtree_sums};

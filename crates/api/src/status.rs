@@ -29,6 +29,9 @@ pub struct ServerStatus {
     /// The reader of MCP Mesh's streams; absent when none is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mcp_mesh: Option<McpMeshStatus>,
+    /// What calls are priced by.
+    #[serde(default)]
+    pub prices: PricesStatus,
     /// What was wrong with records that came in, latest first, at most 50.
     pub problems: Vec<IngestProblem>,
 }
@@ -99,6 +102,29 @@ pub struct StoreStatus {
     pub size_bytes: u64,
     /// Version of the schema.
     pub schema_version: u32,
+}
+
+/// What calls are priced by.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PricesStatus {
+    /// Where a table of the user's own is looked for, whether it is there or not.
+    pub file: String,
+    /// The tables, the one that is asked first first.
+    pub tables: Vec<PriceTableInfo>,
+}
+
+/// A price table.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PriceTableInfo {
+    /// Its version, which stands beside every cost computed from it.
+    pub version: String,
+    /// Day on which its prices were read, `YYYY-MM-DD`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// How many models and families it has prices for.
+    pub prices: u32,
 }
 
 /// A listening socket.

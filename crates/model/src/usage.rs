@@ -117,6 +117,8 @@ pub struct Usage {
     pub cost_source: Option<CostSource>,
     /// Carbon in micrograms CO2e.
     pub carbon_ug: Option<i64>,
+    /// True for a call in a batch or of a flexible tier, which providers sell for less.
+    pub batch: bool,
     /// True for a total over other calls (`invoke_agent`, `invoke_workflow`, `meshflow.run`):
     /// it is compared with them and not added to them.
     pub claim: bool,

@@ -2,6 +2,7 @@
 
 use crate::app::{App, now};
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
+use crate::prices;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -116,6 +117,7 @@ async fn status(State(app): State<Arc<App>>) -> Answer {
         store,
         listeners: app.listeners.clone(),
         mcp_mesh: app.mesh.get(),
+        prices: prices::status(&app.prices, &app.config),
         problems: app.stats.problems(),
     })
 }

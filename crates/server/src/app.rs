@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::mcp_mesh;
 use crate::stats::Stats;
-use meshscope_analysis::cost::Prices;
+use meshscope_analysis::Prices;
 use meshscope_api::{Listener, Problem};
 use meshscope_store::writer::Writer;
 use meshscope_store::{Store, StoreError};
@@ -40,6 +40,7 @@ impl App {
         writer: Writer,
         stats: Arc<Stats>,
         listeners: Vec<Listener>,
+        prices: Prices,
     ) -> Self {
         let queries = Semaphore::new(QUERIES);
         Self {
@@ -47,7 +48,7 @@ impl App {
             config,
             store,
             writer,
-            prices: Prices::built_in(),
+            prices,
             stats,
             listeners,
             started_at: now(),

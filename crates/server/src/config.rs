@@ -55,6 +55,9 @@ pub struct ServeArgs {
     /// Keys that clients must show, comma separated; needed to listen beyond loopback.
     #[arg(long, env = "MESHSCOPE_KEYS", value_delimiter = ',', hide_env_values = true)]
     pub keys: Option<Vec<String>>,
+    /// A price table of your own, asked before the built-in one [default: prices.json in the data directory].
+    #[arg(long, env = "MESHSCOPE_PRICES", value_name = "FILE")]
+    pub prices: Option<PathBuf>,
     /// Redis of an MCP Mesh whose traces are to be read, for example redis://127.0.0.1:6379.
     #[arg(long, env = "MESHSCOPE_MCP_MESH_REDIS", hide_env_values = true)]
     pub mcp_mesh_redis: Option<String>,
@@ -93,6 +96,8 @@ pub struct Config {
     pub session_headers: Vec<String>,
     /// Keys that clients must show; none means that none is asked for.
     pub keys: Vec<String>,
+    /// The user's own price table, when it is not beside the data.
+    pub prices: Option<PathBuf>,
     /// MCP Mesh's streams, when they are to be read.
     pub mcp_mesh: Option<mcp_mesh::Settings>,
 }
@@ -127,6 +132,7 @@ impl Config {
                 None => None,
             },
             data_dir,
+            prices: args.prices.or(file.prices),
             listen: args.listen.or(file.listen).unwrap_or(loopback(4319)),
             otlp_http: args.otlp_http.or(file.otlp_http).unwrap_or(loopback(4318)),
             otlp_grpc: args.otlp_grpc.or(file.otlp_grpc).unwrap_or(loopback(4317)),

@@ -12,6 +12,7 @@ mod grpc;
 mod ingest;
 mod mcp_mesh;
 mod otlp;
+mod prices;
 mod serve;
 mod stats;
 mod studio;

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::stats::Stats;
 use crate::studio::Studio;
-use crate::{api, auth, grpc, mcp_mesh, otlp};
+use crate::{api, auth, grpc, mcp_mesh, otlp, prices};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, header};
@@ -90,6 +90,12 @@ pub async fn start(config: Config) -> Result<Running, String> {
             .map_err(|error| error.to_string())?
             .map_err(|e| e.to_string())?,
     );
+    let prices = prices::load(&config)?;
+    match prices::price_past(&prices, &*store) {
+        Ok(0) => {}
+        Ok(calls) => tracing::info!(calls, "calls of the past have a price now"),
+        Err(error) => return Err(error.to_string()),
+    }
     let stats = Arc::new(Stats::default());
     let counted = Arc::clone(&stats);
     let writer = Writer::start(Arc::clone(&store), config.queue_records, move |written| {
@@ -105,7 +111,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         listener("otlp_http", otlp_http),
         listener("otlp_grpc", otlp_grpc),
     ];
-    let app = Arc::new(App::new(config, store, writer, stats, listeners));
+    let app = Arc::new(App::new(config, store, writer, stats, listeners, prices));
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = vec![

@@ -105,6 +105,7 @@ async fn the_registrys_api_answers_in_its_shapes() {
             ("success_traces", json!(5)),
             ("failed_traces", json!(3)),
             ("total_spans", json!(13)),
+            ("total_duration_ms", json!(969)),
             (
                 "agents_seen",
                 json!([

@@ -14,7 +14,7 @@ use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
     SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
 };
-use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
+use meshscope_model::{Batch, SpanColumns, SpanId, TraceId, Usage};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,10 @@ pub enum StoreError {
         detail: String,
     },
 }
+
+/// What a call costs: from provider, model and usage to pico-dollars and the version of the
+/// price table.
+pub type PriceOf<'a> = dyn Fn(Option<&str>, &str, &Usage) -> Option<(i64, String)> + 'a;
 
 /// What a write changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -121,6 +125,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The ledger rows under a figure of [`Store::usage`], newest first.
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError>;
+
+    /// Gives the ledger's rows that have no cost the one that `price` knows by now; returns how
+    /// many got one. A cost that is there stays: it names the table it was computed from.
+    fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError>;
 
     /// Traces of MCP Mesh that ended or went silent, the latest end first.
     fn mesh_search(&self, query: &TraceSearch, now: i64) -> Result<FoundTraces, StoreError>;

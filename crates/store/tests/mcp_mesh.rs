@@ -4,9 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use meshscope_api::SpanDetail;
-use meshscope_model::{Batch, SpanEntry};
+use meshscope_api::mcp_mesh::TraceSearch;
+use meshscope_model::{Batch, SpanEntry, TraceId};
 use meshscope_store::{DuckDb, Store};
 use meshscope_telemetry::{Encoding, Signal, decode, mcp_mesh};
+use proptest::prelude::*;
+
+const NOW: i64 = 1_795_300_000_000_000_000;
 
 const TRACE: &str = "67c1cd2786cd4b85b5fc937f354476df";
 const SPAN: &str = "aa2c06fe989b47e6";
@@ -149,4 +153,103 @@ fn a_finished_span_is_not_undone_by_events_of_it() {
         let span = kept(writes);
         assert_eq!((span.started_at, span.duration_ns), (10_168_533_800, 156_181_800));
     }
+}
+
+/// The capture's entries, the registry's copy of one of its spans, and events of another trace.
+fn everything() -> Vec<SpanEntry> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/captures/mcp-mesh/mesh_trace_v3.8.0_python.jsonl"
+    );
+    let text = std::fs::read_to_string(path).expect("the captures stand beside the checkout");
+    let mut spans: Vec<SpanEntry> = text
+        .lines()
+        .map(|line| {
+            let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+            let fields: Vec<_> = entry["fields"]
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
+                .collect();
+            mcp_mesh::decode(entry["id"].as_str().unwrap(), &fields).unwrap()
+        })
+        .collect();
+    let mut copy = registrys_copy();
+    copy.span.trace_id = "c91914550726483382fa08bdb21c2f86".parse().unwrap();
+    copy.span.span_id = "4aae25cd01a14aef".parse().unwrap();
+    spans.push(copy);
+    spans.extend(events().map(|mut event| {
+        event.span.trace_id = "0af7651916cd43dd8448eb211c80319c".parse().unwrap();
+        event
+    }));
+    spans
+}
+
+/// All that a reader can see of the spans, in one text.
+fn seen(store: &DuckDb) -> String {
+    let query = TraceSearch {
+        limit: 100,
+        ..TraceSearch::default()
+    };
+    let found = store.mesh_search(&query, NOW).unwrap();
+    assert_eq!(found.total, found.traces.len() as u64);
+    let ids: Vec<TraceId> = found
+        .traces
+        .iter()
+        .map(|trace| trace.trace_id.parse().unwrap())
+        .collect();
+    let spans: Vec<Vec<SpanDetail>> = ids
+        .iter()
+        .map(|id| store.trace(*id).unwrap().unwrap().spans)
+        .collect();
+    let mut spans: Vec<SpanDetail> = spans.into_iter().flatten().collect();
+    for span in &mut spans {
+        span.attributes.0.sort_by(|a, b| a.key.cmp(&b.key));
+    }
+    let (stats, traffic) = (
+        store.mesh_stats(NOW).unwrap(),
+        store.mesh_traffic(i64::MIN).unwrap(),
+    );
+    format!("{:?} {stats:?} {traffic:?} {spans:?}", found.traces)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn any_order_batching_and_repetition_is_seen_the_same(
+        order in Just((0..17_usize).chain(0..17).collect::<Vec<_>>()).prop_shuffle(),
+        size in 1..12_usize,
+    ) {
+        let spans = everything();
+        let in_order = DuckDb::in_memory().unwrap();
+        in_order.write(&[batch(spans.clone())]).unwrap();
+        let store = DuckDb::in_memory().unwrap();
+        for part in order.chunks(size) {
+            let part = part.iter().map(|index| spans[*index].clone()).collect();
+            store.write(&[batch(part)]).unwrap();
+        }
+        prop_assert_eq!(store.counts().unwrap().spans, 14);
+        prop_assert_eq!(seen(&store), seen(&in_order));
+    }
+}
+
+#[test]
+fn a_trace_in_progress_is_listed_when_it_goes_silent() {
+    const SECOND: i64 = 1_000_000_000;
+    let store = DuckDb::in_memory().unwrap();
+    let [start, ..] = events();
+    store.write(&[batch(vec![start])]).unwrap();
+    let at = |seconds: i64| {
+        let now = (10 + seconds) * SECOND;
+        let query = TraceSearch {
+            limit: 1,
+            ..TraceSearch::default()
+        };
+        let listed = store.mesh_search(&query, now).unwrap().total;
+        (listed, store.mesh_active(now).unwrap().traces)
+    };
+    assert_eq!((at(1), at(299), at(301)), ((0, 1), (0, 1), (1, 0)));
+    let trace = store.mesh_trace(TRACE.parse().unwrap()).unwrap().unwrap();
+    assert_eq!((trace.spans[0].end_time, trace.spans[0].success), (None, None));
 }

@@ -432,7 +432,8 @@ fn dexto_counts_all_input_and_finds_the_failed_tool() {
         .iter()
         .filter(|entry| !entry.facts.noise)
         .count();
-    assert!((40..110).contains(&shown), "{shown} of 224 are worth showing");
+    // The failed method of a tool is shown although such methods are folded.
+    assert_eq!(shown, 70, "about a third of 224 is worth showing");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! One connection's life: groups, what was left over, what the dead left over, what is new.
 
 use super::Settings;
+use super::commit::{self, Refused};
 use super::reply::{self, Entry, Read};
 use crate::app::{App, now};
 use crate::ingest::{Fallback, complete};
 use meshscope_api::status::McpMeshState;
-use meshscope_model::{Batch, SpanEntry, TraceId};
+use meshscope_model::{Batch, TraceId};
 use meshscope_store::writer::WriteError;
 use meshscope_telemetry::{Signal, mcp_mesh};
 use redis::aio::MultiplexedConnection;
@@ -292,7 +293,10 @@ impl Consumer<'_> {
         complete(app, &mut batch, &Fallback::default());
         let kept = batch.spans.len() as u64;
         let traces: HashSet<TraceId> = batch.spans.iter().map(|entry| entry.span.trace_id).collect();
-        commit(app, stream, batch).await?;
+        for Refused { entry, error } in commit::commit(batch, SICK, |batch| submit(app, batch)).await? {
+            let id = entry.span.span_id;
+            report(app, &format!("span {id} of {stream} was left out: {error}"));
+        }
         let _acknowledged: Value = cmd("XACK")
             .arg(stream)
             .arg(&self.settings.group)
@@ -320,57 +324,16 @@ fn report(app: &App, message: &str) {
     app.mesh.update(|state| state.rejected += 1);
 }
 
-/// Waits until the batch is durable. A full queue and a failing store are waited for; where
-/// the store keeps some spans and refuses others, those are at fault and are reported.
-async fn commit(app: &App, stream: &str, batch: Batch) -> Result<(), Stop> {
-    let mut waiting = vec![batch];
-    while let Some(batch) = waiting.pop() {
-        let Err(error) = submit(app, batch.clone()).await? else {
-            continue;
-        };
-        app.stats.problem(Signal::Traces, 0, &error, now());
-        let one_by_one = batch.spans.into_iter().map(|span| Batch {
-            spans: vec![span],
-            ..Batch::default()
-        });
-        let (mut refused, mut kept) = (Vec::new(), false);
-        for batch in one_by_one {
-            match submit(app, batch.clone()).await? {
-                Ok(()) => kept = true,
-                Err(error) => refused.push((batch, error)),
-            }
-        }
-        if kept {
-            for (batch, error) in refused {
-                let named = batch
-                    .spans
-                    .first()
-                    .map(|SpanEntry { span, .. }| span.span_id.to_string());
-                report(
-                    app,
-                    &format!(
-                        "span {} of {stream} was left out: {error}",
-                        named.unwrap_or_default()
-                    ),
-                );
-            }
-        } else {
-            tokio::time::sleep(SICK).await;
-            let mut again = Batch::default();
-            refused.into_iter().for_each(|(batch, _)| again.append(batch));
-            waiting.push(again);
-        }
-    }
-    Ok(())
-}
-
 /// Submits when the queue has room; the inner error is the store's.
 async fn submit(app: &App, batch: Batch) -> Result<Result<(), String>, Stop> {
     loop {
         match app.writer.submit(batch.clone()).await {
             Ok(()) => return Ok(Ok(())),
             Err(WriteError::Full { .. }) => tokio::time::sleep(FULL).await,
-            Err(WriteError::Failed(error)) => return Ok(Err(error)),
+            Err(WriteError::Failed(error)) => {
+                app.stats.problem(Signal::Traces, 0, &error, now());
+                return Ok(Err(error));
+            }
             Err(error @ WriteError::Closed) => return Err(Stop(error.to_string())),
         }
     }

@@ -4,6 +4,7 @@
 //! entry is acknowledged when its span is committed and not before; an entry that is read twice
 //! counts once by the span's identity. So nothing is lost or doubled, whatever ends when.
 
+mod commit;
 mod consumer;
 mod live;
 mod reply;

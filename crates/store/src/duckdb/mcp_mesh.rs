@@ -109,24 +109,19 @@ pub(super) fn stats(connection: &Connection, now: i64) -> Result<TraceStats, Sto
     let sql = format!(
         "SELECT count(*), count(*) FILTER (errors = 0), coalesce(sum(spans), 0)::BIGINT,
             coalesce(sum((last::HUGEINT - first) // 1000000), 0)::BIGINT, min(first), max(last),
-            list_sort(list_distinct(flatten(list(agents))))
+            list_sort(list_distinct(flatten(list(agents)))), coalesce(avg(last::HUGEINT - first), 0)::DOUBLE / 1e6
         FROM ({met})"
     );
     let silent = vec![Value::BigInt(now.saturating_sub(TIMEOUT))];
     let stats = read::rows(connection, "sum up the traces of MCP Mesh", &sql, silent, |row| {
         let (total, success): (u64, u64) = (row.get(0)?, row.get(1)?);
-        let duration: i64 = row.get(3)?;
         Ok(TraceStats {
             total_traces: total,
             success_traces: success,
             failed_traces: total.saturating_sub(success),
             total_spans: row.get::<_, i64>(2)?.unsigned_abs(),
-            total_duration_ms: duration,
-            avg_duration_ms: if total == 0 {
-                0.0
-            } else {
-                duration as f64 / total as f64
-            },
+            total_duration_ms: row.get(3)?,
+            avg_duration_ms: row.get(7)?,
             first_trace: row.get::<_, Option<i64>>(4)?.map(GoTime),
             last_trace: row.get::<_, Option<i64>>(5)?.map(GoTime),
             agents_seen: read::texts(row.get(6)?),

@@ -2,9 +2,11 @@
 
 mod append;
 mod identity;
+mod ledger;
 mod logs;
 mod mcp_mesh;
 mod metrics;
+mod price;
 mod read;
 mod schema;
 mod sessions;
@@ -13,7 +15,7 @@ mod usage;
 mod value;
 mod write;
 
-use crate::{Store, StoreError, Written};
+use crate::{PriceOf, Store, StoreError, Written};
 use duckdb::{Config, Connection};
 use identity::Known;
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
@@ -146,24 +148,26 @@ impl DuckDb {
     }
 }
 
-/// Brings the file's schema to [`schema::VERSION`], in one transaction.
+/// Brings the file's schema to [`schema::VERSION`].
 fn migrate(connection: &Connection, path: Option<&Path>) -> Result<(), StoreError> {
     let doing = "read the schema's version";
+    let make = |sql: &str| {
+        connection
+            .execute_batch(sql)
+            .map_err(engine_error("make the tables"))
+    };
     let tables = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'meta'";
     let there: i64 = connection
         .query_row(tables, [], |row| row.get(0))
         .map_err(engine_error(doing))?;
-    let mut change = String::from("BEGIN; ");
-    let found = if there == 0 {
-        change.push_str(schema::CREATE);
-        change.push_str("INSERT INTO meta VALUES ('schema_version', '1'); ");
-        1
-    } else {
-        let version = "SELECT value::UINTEGER FROM meta WHERE key = 'schema_version'";
-        connection
-            .query_row(version, [], |row| row.get(0))
-            .map_err(engine_error(doing))?
-    };
+    if there == 0 {
+        let first = "INSERT INTO meta VALUES ('schema_version', '1');";
+        make(&format!("BEGIN; {} {first} COMMIT;", schema::CREATE))?;
+    }
+    let version = "SELECT value::UINTEGER FROM meta WHERE key = 'schema_version'";
+    let found: u32 = connection
+        .query_row(version, [], |row| row.get(0))
+        .map_err(engine_error(doing))?;
     if found > schema::VERSION {
         let path = path.map_or_else(String::new, |path| path.display().to_string());
         return Err(StoreError::Newer {
@@ -172,19 +176,19 @@ fn migrate(connection: &Connection, path: Option<&Path>) -> Result<(), StoreErro
             known: schema::VERSION,
         });
     }
-    if found == schema::VERSION && there != 0 {
-        return Ok(());
+    // Views are code, not data: each start makes them as this version has them.
+    if found == schema::VERSION {
+        return make(schema::VIEWS);
     }
+    // The engine alters a table once a transaction, so that each statement is one of its own. All
+    // of them may run again: a version counts when its last is done.
     let done = usize::try_from(found).unwrap_or(usize::MAX).saturating_sub(1);
-    change.extend(schema::UPGRADES.iter().skip(done).copied());
-    change.push_str(schema::VIEWS);
-    change.push_str(&format!(
-        "UPDATE meta SET value = '{}' WHERE key = 'schema_version'; COMMIT;",
+    schema::UPGRADES.iter().skip(done).try_for_each(|sql| make(sql))?;
+    make(schema::VIEWS)?;
+    make(&format!(
+        "UPDATE meta SET value = '{}' WHERE key = 'schema_version'",
         schema::VERSION
-    ));
-    connection
-        .execute_batch(&change)
-        .map_err(engine_error("make the tables"))
+    ))
 }
 
 impl Store for DuckDb {
@@ -275,6 +279,10 @@ impl Store for DuckDb {
         self.read(|connection| usage::report(connection, query, now))
     }
 
+    fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError> {
+        price::price(&lock(&self.writer).connection, price)
+    }
+
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError> {
         self.read(|connection| usage::rows(connection, query, now))
     }
@@ -304,5 +312,53 @@ impl Store for DuckDb {
             .connection
             .execute_batch("CHECKPOINT")
             .map_err(engine_error("close the store"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meshscope_api::TimeRange;
+
+    #[test]
+    fn a_file_of_version_1_is_brought_up_and_keeps_what_it_holds() {
+        let connection = Connection::open_in_memory().unwrap();
+        let old = "INSERT INTO meta VALUES ('schema_version', '1');
+            CREATE VIEW session_points AS SELECT p.*, p.session AS session_id FROM metric_points p;
+            CREATE VIEW ledger AS SELECT u.*, u.session AS session_id FROM usage u;
+            INSERT INTO spans BY NAME SELECT 1 AS sequence, 'f7e26af0-0000-0000-0000-000000000001'::UUID AS trace_id,
+                1 AS span_id, 5 AS start_time, 9 AS end_time, 4 AS duration, 9 AS last_time, 'work' AS name, 'svc' AS service,
+                0 AS kind, 0 AS status, 0 AS flags, 'default' AS project, 0 AS system, 0 AS operation, 's' AS session,
+                false AS blocked, false AS noise, 0 AS dropped_attributes, 0 AS dropped_events, 0 AS dropped_links;
+            INSERT INTO usage BY NAME SELECT 1 AS sequence, 0 AS source, 5 AS time, 1 AS span_id, 'default' AS project,
+                'f7e26af0-0000-0000-0000-000000000001'::UUID AS trace_id, 's' AS session, 0 AS system, 'svc' AS service,
+                1 AS operation, false AS error, 7 AS total_tokens, false AS claim;";
+        connection
+            .execute_batch(&format!("{}{old}", schema::CREATE))
+            .unwrap();
+        let store = DuckDb::with(connection, None).unwrap();
+        assert_eq!(store.status().unwrap().schema_version, schema::VERSION);
+        let query = ListQuery {
+            range: TimeRange::ALL,
+            limit: 10,
+            ..ListQuery::default()
+        };
+        let session = store.sessions(&query, 100).unwrap().sessions.remove(0);
+        assert_eq!(
+            (session.spans, session.tokens.total, session.interrupted),
+            (1, Some(7), 0)
+        );
+        let trace: TraceId = "f7e26af0000000000000000000000001".parse().unwrap();
+        let span = store.span(trace, SpanId::from_u64(1)).unwrap().unwrap();
+        assert_eq!((span.name.as_str(), span.meaning.interrupted), ("work", false));
+    }
+
+    #[test]
+    fn a_file_of_a_later_version_is_left_alone() {
+        let connection = Connection::open_in_memory().unwrap();
+        let later = "CREATE TABLE meta (key VARCHAR, value VARCHAR); INSERT INTO meta VALUES ('schema_version', '900');";
+        connection.execute_batch(later).unwrap();
+        let error = DuckDb::with(connection, None).err().unwrap();
+        assert!(matches!(error, StoreError::Newer { found: 900, .. }), "{error}");
     }
 }

@@ -216,7 +216,7 @@ SELECT s.trace_id::VARCHAR, s.span_id, s.parent_span_id, s.start_time, s.end_tim
     s.dropped_attributes, s.dropped_events, s.dropped_links, r.content, c.content, s.session_id,
     u.sequence, u.input_tokens, u.cached_input_tokens, u.cache_write_tokens, u.output_tokens, u.reasoning_tokens,
     u.audio_input_tokens, u.audio_output_tokens, u.total_tokens, u.characters, u.audio_ns, u.cost, u.cost_source,
-    u.carbon, u.claim, s.interrupted, s.uncertainty, k.call, k.call_source
+    u.carbon, u.claim, s.interrupted, s.uncertainty, k.call, k.call_source, u.batch
 FROM session_spans s
 LEFT JOIN calls k ON k.trace_id = s.trace_id AND k.span_id = s.span_id
 LEFT JOIN usage u ON u.source = 0 AND u.trace_id = s.trace_id AND u.span_id = s.span_id
@@ -311,6 +311,7 @@ fn span_usage(row: &Row<'_>) -> duckdb::Result<Option<Usage>> {
         cost_source: row.get::<_, Option<String>>(52)?.map(cost_source),
         carbon_ug: row.get(53)?,
         claim: row.get::<_, Option<bool>>(54)?.unwrap_or(false),
+        batch: row.get::<_, Option<bool>>(59)?.unwrap_or(false),
     }))
 }
 

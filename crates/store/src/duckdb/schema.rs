@@ -57,17 +57,23 @@ CREATE TABLE usage (
 );
 ";
 
-/// What leads from each version to the next; an empty file goes through all of them.
-pub(super) const UPGRADES: &[&str] = &["
-ALTER TABLE spans ADD COLUMN interrupted BOOLEAN DEFAULT false;
-ALTER TABLE spans ADD COLUMN uncertainty DOUBLE;
-ALTER TABLE metric_points ADD COLUMN call UBIGINT;
-ALTER TABLE usage ADD COLUMN call UBIGINT;
-ALTER TABLE usage ADD COLUMN call_source UTINYINT;
+/// What leads from each version to the next; an empty file goes through all of them. Every
+/// statement may run again on a file that has it already.
+pub(super) const UPGRADES: &[&str] = &[
+    "
+ALTER TABLE spans ADD COLUMN IF NOT EXISTS interrupted BOOLEAN DEFAULT false;
+ALTER TABLE spans ADD COLUMN IF NOT EXISTS uncertainty DOUBLE;
+ALTER TABLE metric_points ADD COLUMN IF NOT EXISTS call UBIGINT;
+ALTER TABLE usage ADD COLUMN IF NOT EXISTS call UBIGINT;
+ALTER TABLE usage ADD COLUMN IF NOT EXISTS call_source UTINYINT;
 
 -- The spans that describe a call which other records describe as well.
-CREATE TABLE calls (call UBIGINT, call_source UTINYINT, trace_id UUID, span_id UBIGINT);
-"];
+CREATE TABLE IF NOT EXISTS calls (call UBIGINT, call_source UTINYINT, trace_id UUID, span_id UBIGINT);
+",
+    "
+ALTER TABLE usage ADD COLUMN IF NOT EXISTS batch BOOLEAN DEFAULT false;
+",
+];
 
 /// Makes the views anew, over the tables of the present version.
 pub(super) const VIEWS: &str = "
@@ -93,13 +99,15 @@ CREATE OR REPLACE VIEW session_points AS
 SELECT p.*, coalesce(p.session, t.session, p.fallback_session, replace(k.trace_id::VARCHAR, '-', '')) AS session_id
 FROM metric_points p LEFT JOIN call_trace k ON k.call = p.call LEFT JOIN trace_session t ON t.trace_id = k.trace_id;
 
--- Claims, with whether calls below them report the same. A claim is over its trace; of MeshFlow
--- (system 4), which makes a trace of every step, it is over the session.
-CREATE OR REPLACE VIEW judged_claims AS
-SELECT c.*, EXISTS (SELECT 1 FROM usage u WHERE u.trace_id = c.trace_id AND NOT u.claim)
-    OR (c.system = 4 AND EXISTS (SELECT 1 FROM usage u
-        WHERE u.system = 4 AND u.project = c.project AND u.session = c.session AND NOT u.claim)) AS covered
-FROM usage c WHERE c.claim;
+-- Claims that calls below them report as well. A claim is over its trace; of MeshFlow (system 4),
+-- which makes a trace of every step, it is over the session.
+CREATE OR REPLACE VIEW covered AS
+SELECT * FROM usage c WHERE claim AND system <> 4
+    AND EXISTS (SELECT 1 FROM usage u WHERE u.trace_id = c.trace_id AND NOT u.claim)
+UNION ALL
+SELECT * FROM usage c WHERE claim AND system = 4 AND EXISTS (SELECT 1 FROM usage u
+    WHERE u.system = 4 AND u.project = c.project AND coalesce(u.session, u.trace_id::VARCHAR) = coalesce(c.session, c.trace_id::VARCHAR)
+    AND NOT u.claim);
 
 -- What counts: calls, each once however many sources describe it, and of claims that no call
 -- covers only the largest. The n-th row of a source and the n-th of another are the same call.
@@ -112,8 +120,14 @@ FROM (SELECT *, row_number() OVER (PARTITION BY call, call_source ORDER BY time,
     FROM usage WHERE NOT claim AND call IS NOT NULL)
 QUALIFY row_number() OVER (PARTITION BY call, nth ORDER BY call_source, time, sequence) = 1
 UNION ALL
-SELECT * EXCLUDE (covered) FROM judged_claims WHERE NOT covered
-QUALIFY row_number() OVER (PARTITION BY CASE WHEN system = 4 AND session IS NOT NULL THEN session ELSE trace_id::VARCHAR END
+SELECT * FROM usage c WHERE claim AND system <> 4
+    AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.trace_id = c.trace_id AND NOT u.claim)
+QUALIFY row_number() OVER (PARTITION BY trace_id ORDER BY total_tokens DESC NULLS LAST, cost DESC NULLS LAST, time, span_id) = 1
+UNION ALL
+SELECT * FROM usage c WHERE claim AND system = 4 AND NOT EXISTS (SELECT 1 FROM usage u
+    WHERE u.system = 4 AND u.project = c.project AND coalesce(u.session, u.trace_id::VARCHAR) = coalesce(c.session, c.trace_id::VARCHAR)
+    AND NOT u.claim)
+QUALIFY row_number() OVER (PARTITION BY project, coalesce(session, trace_id::VARCHAR)
     ORDER BY total_tokens DESC NULLS LAST, cost DESC NULLS LAST, time, span_id) = 1;
 
 CREATE OR REPLACE VIEW ledger AS
@@ -123,7 +137,7 @@ FROM counted u LEFT JOIN call_trace k ON k.call = u.call
 LEFT JOIN trace_session t ON t.trace_id = coalesce(u.trace_id, k.trace_id);
 
 CREATE OR REPLACE VIEW claims AS
-SELECT u.* EXCLUDE (covered),
+SELECT u.*,
     coalesce(u.session, t.session, u.fallback_session, replace(u.trace_id::VARCHAR, '-', '')) AS session_id
-FROM judged_claims u LEFT JOIN trace_session t ON t.trace_id = u.trace_id WHERE u.covered;
+FROM covered u LEFT JOIN trace_session t ON t.trace_id = u.trace_id;
 ";

@@ -113,10 +113,10 @@ fn grouped(hits: &str) -> String {
         GROUP BY v.project, v.session_id),
     usage_part AS (SELECT v.project, v.session_id, {tokens}, {cost} AS cost,
         count(*) FILTER (cost IS NULL) AS unpriced, {carbon} AS carbon,
-        list(DISTINCT model) FILTER (model IS NOT NULL) AS models
+        list(DISTINCT model) FILTER (model IS NOT NULL) AS models, {first_token} AS call_first_token
         FROM ledger v SEMI JOIN hit ON hit.project = v.project AND hit.session_id = v.session_id
         GROUP BY v.project, v.session_id),
-    usage_named(project, session_id, {token_names}, cost, unpriced, carbon, models) AS (SELECT * FROM usage_part),
+    usage_named(project, session_id, {token_names}, cost, unpriced, carbon, models, call_first_token) AS (SELECT * FROM usage_part),
     session AS (SELECT hit.project, hit.session_id,
         least(s.first, l.first, p.first) AS first, greatest(s.last, l.last, p.last) AS last,
         coalesce(s.spans, 0) AS spans, coalesce(s.traces, 0) AS traces, coalesce(l.logs, 0) AS logs,
@@ -127,7 +127,8 @@ fn grouped(hits: &str) -> String {
         list_sort(list_distinct(list_concat(coalesce(s.models, []), coalesce(u.models, [])))) AS models,
         s.title, s.root_name, s.any_name, s.open_since, coalesce(s.root_failed, false) AS root_failed,
         coalesce(s.call_failed, false) AS call_failed, coalesce(l.log_errors, 0) AS log_errors,
-        s.first_token, r.latency, u.* EXCLUDE (project, session_id, models)
+        coalesce(s.first_token, u.call_first_token) AS first_token, r.latency,
+        u.* EXCLUDE (project, session_id, models, call_first_token)
         FROM hit LEFT JOIN span_part s USING (project, session_id) LEFT JOIN run_part r USING (project, session_id)
         LEFT JOIN log_part l USING (project, session_id) LEFT JOIN point_part p USING (project, session_id)
         LEFT JOIN usage_named u USING (project, session_id)),

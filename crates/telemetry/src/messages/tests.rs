@@ -62,7 +62,7 @@ fn genai_messages_keep_every_kind_of_part() {
         (
             "gen_ai.input.messages",
             r#"[{"role":"user","parts":[{"type":"text","content":"look"},{"type":"blob","mime_type":"image/png","modality":"image","content":"aGk="},
-                {"type":"uri","mime_type":"audio/wav","uri":"https://x/a.wav"},{"type":"file","file_id":"f-1"},{"type":"hologram","content":"?"}]},
+                {"type":"uri","mime_type":"audio/wav","uri":"https://x/a.wav"},{"type":"file","file_id":"f-1"},{"content":"?","type":"hologram"}]},
                 {"role":"tool","parts":[{"type":"tool_call_response","id":"c1","response":{"t":21}}]}]"#,
         ),
         (

@@ -279,7 +279,8 @@ fn double(value: &Value) -> Option<f64> {
 /// empty text is an absent one.
 fn id(value: &Value, length: usize) -> Option<Vec<u8>> {
     let text = value.as_str()?;
-    if text.len() == length.div_ceil(3) * 4 && text.len() != length * 2 {
+    let (padded, bare) = (length.div_ceil(3) * 4, (length * 4).div_ceil(3));
+    if text.len() == padded || text.len() == bare {
         return base64(text);
     }
     if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {

@@ -31,7 +31,9 @@ pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
                 facts.error = Some(read::error_text(span));
             }
         }
-        "turn.run_model_step" | "turn.execute_tool_calls" => {}
+        // Made at start and end of a process or chat, each in a trace of its own.
+        "agent.createSession" | "agent.stop" => facts.noise = true,
+        _ if name.starts_with("agent.") || name.starts_with("turn.") => {}
         _ if name.starts_with("mcp.tool.") => {
             facts.operation = Operation::ExecuteTool;
             facts.tool = match (a.text("tool.server"), a.text("tool.name")) {
@@ -39,6 +41,7 @@ pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
                 (_, tool) => tool.map(str::to_owned),
             };
         }
+        // Methods of the framework's own, some twenty around each call of a tool.
         _ => facts.noise = span.scope.name == "dexto",
     }
 }

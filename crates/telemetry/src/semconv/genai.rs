@@ -4,6 +4,15 @@
 use super::read;
 use meshscope_model::{Attributes, Operation, Span, SpanFacts, Tokens};
 
+/// How a call was sold.
+const SERVICE_TIERS: [&str; 5] = [
+    "gen_ai.openai.response.service_tier",
+    "openai.response.service_tier",
+    "gen_ai.response.service_tier",
+    "gen_ai.openai.request.service_tier",
+    "openai.request.service_tier",
+];
+
 pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
     let a = &span.attributes;
     facts.origin.session = read::text(a, &["session.id", "gen_ai.conversation.id", "mcp.session.id"])
@@ -37,6 +46,7 @@ pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
     let cost = a.get("gen_ai.usage.cost").and_then(read::pico_usd);
     facts.usage = read::usage(tokens(a), cost, None);
     if let Some(usage) = &mut facts.usage {
+        usage.batch = matches!(read::text(a, &SERVICE_TIERS).as_deref(), Some("batch" | "flex"));
         usage.claim = matches!(
             facts.operation,
             Operation::InvokeAgent | Operation::InvokeWorkflow

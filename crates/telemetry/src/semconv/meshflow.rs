@@ -33,7 +33,9 @@ pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
         "meshflow.gate_result",
     ]);
     facts.operation = operation(&span.name);
-    facts.reported_duration = read::milliseconds(a, "agent.duration_ms");
+    // Spans are made after the step, so that their own times tell nothing.
+    let names = ["agent.duration_ms", "mcp.latency_ms"];
+    facts.reported_duration = names.iter().find_map(|name| read::milliseconds(a, name));
     let flags = [
         "meshflow.blocked",
         "blocked",

@@ -104,26 +104,25 @@ pub fn span(span: &Span) -> SpanFacts {
     if facts.error.is_none() && span.status.code == StatusCode::Error && !facts.blocked {
         facts.error = Some(read::error_text(span));
     }
-    make_session(span, &mut facts);
+    // What failed is never folded away.
+    facts.noise &= facts.error.is_none() && !facts.blocked;
     facts
 }
 
-/// In dialects whose frameworks make spans for themselves only the other spans make a trace a
-/// session of its own when nothing names one: a start-up of the framework is no session.
-fn make_session(span: &Span, facts: &mut SpanFacts) {
-    let origin = &mut facts.origin;
-    let dialect = matches!(origin.system, System::Dexto | System::MeshAgent);
-    if dialect && !facts.noise && origin.session.is_none() && origin.fallback_session.is_none() {
-        origin.fallback_session = Some(span.trace_id.to_string());
-    }
-}
-
 /// A session for a span that names none, where the receiver knows none either.
+///
+/// In dialects whose frameworks make spans for themselves only the other spans make a trace a
+/// session of its own: a start-up of the framework is no session.
 pub fn last_resort(span: &Span, facts: &mut SpanFacts) {
     let origin = &mut facts.origin;
-    if origin.system == System::MeshFlow && origin.session.is_none() && origin.fallback_session.is_none() {
-        origin.fallback_session = Some(meshflow::no_run(span, origin.agent.as_deref()));
+    if origin.session.is_some() || origin.fallback_session.is_some() {
+        return;
     }
+    origin.fallback_session = match origin.system {
+        System::MeshFlow => Some(meshflow::no_run(span, origin.agent.as_deref())),
+        System::Dexto | System::MeshAgent if !facts.noise => Some(span.trace_id.to_string()),
+        _ => None,
+    };
 }
 
 /// Where a log record belongs.

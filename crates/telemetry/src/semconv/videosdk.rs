@@ -45,13 +45,16 @@ pub(super) fn span(span: &Span, facts: &mut SpanFacts) {
     } else if name.ends_with(" Error span") {
         facts.error = Some(text("error message").unwrap_or_else(|| span.status.message.clone()));
     }
-    if let Some(event) = span.events.iter().find(|event| event.name == "error") {
+    // `Errors` stands on the turn of a realtime model.
+    let failed = |name: &str| name == "error" || name == "Errors";
+    if let Some(event) = span.events.iter().find(|event| failed(&event.name)) {
         facts.error = Some(read::text(&event.attributes, &["message"]).unwrap_or_default());
     }
     facts.interrupted = name == "Turn Interrupted";
     facts.call = call(name, a);
     if span.duration() == 0 {
-        facts.reported_duration = read::milliseconds(a, "duration_ms");
+        let names = ["duration_ms", "retrieval_latency_ms"];
+        facts.reported_duration = names.iter().find_map(|name| read::milliseconds(a, name));
     }
 }
 
@@ -81,11 +84,11 @@ fn call(name: &str, a: &Attributes) -> Option<Call> {
         let tokens = ["input_tokens", "output_tokens", "total_tokens"].map(count);
         calls::llm(of, ms("duration_ms"), tokens, output, calls::SPAN)
     } else if name.ends_with(": Speech to Text Processing") {
-        let latency = ms("duration_ms");
-        Some(calls::speech_to_text(of, latency, output, calls::SPAN))
+        calls::speech_to_text(of, ms("duration_ms"), output, calls::SPAN)
     } else if name.ends_with(": Text to Speech Processing") {
         let (characters, spoken) = (count("characters"), ms("audio_duration_ms"));
-        Some(calls::text_to_speech(of, characters, spoken, calls::SPAN))
+        let spoken_text = text("input").unwrap_or_default();
+        calls::text_to_speech(of, characters, spoken, spoken_text, calls::SPAN)
     } else if name == "Time to First Word" {
         calls::realtime(ms("duration_ms"), calls::SPAN)
     } else {

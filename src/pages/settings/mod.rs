@@ -1,5 +1,7 @@
 //! Settings: how the server stands, what was wrong with what came in, and preferences.
 
+mod prices;
+
 use crate::client::{self, use_fetch};
 use crate::components::copy::Copy;
 use crate::components::fact::Fact;
@@ -7,6 +9,7 @@ use crate::components::states::Fetched;
 use crate::components::time_text::{TimeText, zone};
 use crate::state::prefs::{Prefs, Theme};
 use leptos::prelude::*;
+use meshscope_api::status::{McpMeshState, McpMeshStatus};
 use meshscope_api::{Params, ServerStatus};
 use meshscope_layout::format;
 
@@ -102,9 +105,40 @@ fn server(status: ServerStatus) -> impl IntoView {
             <h2>"Listening"</h2>
             {status.listeners.into_iter().map(listener).collect_view()}
         </section>
+        {status.mcp_mesh.map(mcp_mesh)}
+        <prices::Prices prices=status.prices />
         <section class="panel card">
             <h2>"Problems in what came in"</h2>
             {problems}
+        </section>
+    }
+}
+
+/// The reader of MCP Mesh's streams.
+fn mcp_mesh(reader: McpMeshStatus) -> impl IntoView {
+    let whole = |n: u64| format::integer(i64::try_from(n).unwrap_or(i64::MAX));
+    let known = |n: Option<u64>| n.map_or_else(|| "unknown".to_owned(), whole);
+    let state = match reader.state {
+        McpMeshState::Connecting => "connecting",
+        McpMeshState::Consuming => "reading",
+        McpMeshState::Waiting => "waiting for Redis",
+    };
+    let trouble = reader.last_error.zip(reader.last_error_at).map(|(error, at)| {
+        view! { <p class="muted">"Last trouble, "<TimeText ns=at />": "{error}</p> }
+    });
+    view! {
+        <section class="panel card">
+            <h2>"MCP Mesh"</h2>
+            <div class="facts">
+                <Fact name="State" value=state />
+                <Fact name="Entries kept" value=whole(reader.entries) />
+                <Fact name="Left out" value=whole(reader.rejected) />
+                <Fact name="Not acknowledged" value=known(reader.pending) />
+                <Fact name="Not read yet" value=known(reader.lag) />
+                <Fact name="Reconnects" value=reader.reconnects.to_string() />
+            </div>
+            <p class="muted mono clip">{format!("{} {} as {}", reader.url, reader.streams.join(" "), reader.group)}</p>
+            {trouble}
         </section>
     }
 }

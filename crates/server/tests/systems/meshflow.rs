@@ -1,204 +1,8 @@
-//! What real agent systems sent, replayed as they sent it: the figures that a person expects.
+//! Runs of MeshFlow.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing
-)]
-
-mod common;
-
-use common::{CAPTURES, Server};
+use crate::common::Server;
+use crate::replay::{attribute, names, ns, orders, sent, sessions, spans, totals};
 use serde_json::{Value, json};
-use std::path::Path;
-
-/// Files of `captures/<system>` whose names start with one of `prefixes`, in the order sent.
-fn names(system: &str, prefixes: &[&str]) -> Vec<String> {
-    let mut found: Vec<_> = std::fs::read_dir(format!("{CAPTURES}/{system}"))
-        .unwrap()
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".headers.json") && prefixes.iter().any(|p| name.starts_with(p)))
-        .map(|name| format!("{system}/{}", name.trim_end_matches(".headers.json")))
-        .collect();
-    found.sort();
-    assert!(!found.is_empty(), "{system} {prefixes:?}");
-    found
-}
-
-/// Posts a capture with the path and headers that the client used.
-async fn replay(server: &Server, name: &str) {
-    let read = |ending: &str| std::fs::read(format!("{CAPTURES}/{name}{ending}"));
-    let sent: Value = serde_json::from_slice(&read(".headers.json").unwrap()).unwrap();
-    let raw = Path::new(&format!("{CAPTURES}/{name}.raw.json")).exists();
-    let body = read(if raw { ".raw.json" } else { ".pb" }).unwrap();
-    let path = match sent["path"].as_str().unwrap() {
-        grpc if grpc.ends_with("TraceService/Export") => "/v1/traces",
-        path => path,
-    };
-    let media = if raw {
-        "application/json"
-    } else {
-        "application/x-protobuf"
-    };
-    let mut headers = vec![("content-type", media)];
-    let session = sent["headers"]["X-Demo-Session"].as_str();
-    headers.extend(session.map(|session| ("x-demo-session", session)));
-    let answer = server.post(path, &headers, body).await;
-    let status = answer.status().as_u16();
-    assert_eq!(status, 200, "{name}: {}", answer.text().await.unwrap());
-}
-
-/// In order, reversed, and twice: orders in which a capture must tell the same.
-fn orders(names: &[String]) -> Vec<Vec<String>> {
-    let reversed: Vec<_> = names.iter().rev().cloned().collect();
-    let twice = names.iter().chain(names).cloned().collect();
-    vec![names.to_vec(), reversed, twice]
-}
-
-/// A server that was sent a capture.
-async fn sent(names: &[String]) -> Server {
-    let server = Server::start().await;
-    for name in names {
-        replay(&server, name).await;
-    }
-    server
-}
-
-async fn sessions(server: &Server) -> Vec<Value> {
-    let list = server.get("sessions?from=0&limit=1000").await;
-    list["sessions"].as_array().unwrap().clone()
-}
-
-/// Totals of all usage: tokens, and how many calls they come from.
-async fn totals(server: &Server) -> (Value, Value) {
-    let usage = server.get("usage?from=0").await;
-    (
-        usage["totals"]["tokens"]["total"].clone(),
-        usage["totals"]["calls"].clone(),
-    )
-}
-
-/// The values of a metric in a session, sorted.
-async fn values(server: &Server, session: &str, metric: &str) -> Vec<f64> {
-    let detail = server
-        .get(&format!("metrics/{metric}?from=0&session={session}"))
-        .await;
-    let series = detail["series"].as_array().unwrap();
-    let points = series
-        .iter()
-        .flat_map(|series| series["points"].as_array().unwrap());
-    let mut values: Vec<_> = points
-        .map(|point| point["value"]["double"].as_f64().unwrap())
-        .collect();
-    values.sort_by(f64::total_cmp);
-    values
-}
-
-/// The span of the model call of turn 2.
-async fn failed_turn(server: &Server) -> Value {
-    let trace = server.get("traces?from=0").await["traces"][0]["trace_id"].clone();
-    server
-        .get(&format!(
-            "traces/{}/spans/31b9610d760c1ab2",
-            trace.as_str().unwrap()
-        ))
-        .await
-}
-
-#[tokio::test]
-async fn a_videosdk_call_counts_once_with_the_latencies_of_its_turns() {
-    for order in orders(&names("videosdk", &["00"])) {
-        let server = sent(&order).await;
-        let list = sessions(&server).await;
-        assert_eq!(list.len(), 1, "{list:#?}");
-        let call = &list[0];
-        assert_eq!(
-            (
-                &call["session_id"],
-                &call["room"],
-                &call["agents"],
-                &call["logs"],
-                &call["spans"]
-            ),
-            (
-                &json!("65f0-session"),
-                &json!("abcd-efgh-ijkl"),
-                &json!(["Haley"]),
-                &json!(44),
-                &json!(28)
-            )
-        );
-        assert_eq!(call["tokens"]["total"], "300");
-        assert_eq!(call["tokens"]["cached_input"], "40");
-        assert_eq!(call["interrupted"], 1);
-        let turn = failed_turn(&server).await;
-        assert_eq!(
-            (turn["name"].as_str(), turn["meaning"]["error"].as_str()),
-            (Some("OpenAILLM: LLM Processing"), Some("429 rate limited"))
-        );
-        assert_eq!(turn["status"]["code"], "ok");
-        assert_eq!(call["time_to_first_token_ns"]["p95"], "62172000");
-        assert_eq!(totals(&server).await.0, "300");
-        let e2e = values(&server, "65f0-session", "videosdk.e2e_latency").await;
-        assert_eq!(e2e, [161.9719, 165.9437]);
-    }
-}
-
-#[tokio::test]
-async fn videosdk_turn_metrics_alone_count_as_well_and_take_the_session_of_a_header() {
-    let turns = names("videosdk", &["0001", "0024"]);
-    let server = Server::with(|args| meshscope_server::config::ServeArgs {
-        session_headers: Some(vec!["X-Demo-Session".to_owned()]),
-        ..args
-    })
-    .await;
-    for name in turns.iter().chain(&turns) {
-        replay(&server, name).await;
-    }
-    let list = sessions(&server).await;
-    assert_eq!((list.len(), &list[0]["session_id"]), (1, &json!("sess-9")));
-    assert_eq!(list[0]["tokens"]["total"], "300");
-    let rows = server.get("usage/rows?from=0&session=sess-9").await;
-    let rows = rows["rows"].as_array().unwrap();
-    let count = |operation: &str| rows.iter().filter(|row| row["operation"] == operation).count();
-    assert_eq!(
-        (count("chat"), count("text_to_speech"), count("speech_to_text")),
-        (2, 2, 2)
-    );
-    // The spans come late: the session that they name holds, and nothing is counted again.
-    replay(&server, "videosdk/0047-traces").await;
-    let list = sessions(&server).await;
-    assert_eq!((list.len(), &list[0]["session_id"]), (1, &json!("65f0-session")));
-    assert_eq!(list[0]["tokens"]["total"], "300");
-    assert_eq!(totals(&server).await.1, "6");
-}
-
-#[tokio::test]
-async fn videosdk_logs_keep_level_logger_and_attributes() {
-    let server = sent(&names("videosdk", &["00"])).await;
-    let errors = server
-        .get("logs?from=0&severity=error&session=65f0-session")
-        .await;
-    let errors = errors["logs"].as_array().unwrap();
-    assert_eq!(errors.len(), 2);
-    let last = &errors[0];
-    assert_eq!(
-        (
-            &last["body"]["stringValue"],
-            &last["severity_text"],
-            &last["scope"]["name"]
-        ),
-        (
-            &json!("final error"),
-            &json!("ERROR"),
-            &json!("videosdk.agents.demo")
-        )
-    );
-    assert!(last["attributes"].to_string().contains("peerId"));
-    let warnings = server.get("logs?from=0&severity=warn").await;
-    assert_eq!(warnings["logs"].as_array().unwrap().len(), 4);
-}
 
 #[tokio::test]
 async fn a_meshflow_run_reported_by_the_cloud_reporter_and_by_spans_counts_once() {
@@ -373,30 +177,6 @@ async fn meshflow_steps_over_all_paths_are_one_run() {
     }
 }
 
-fn ns(value: &Value) -> i64 {
-    value.as_str().unwrap().parse().unwrap()
-}
-
-/// The text of an attribute.
-fn attribute(span: &Value, key: &str) -> String {
-    let attributes = span["attributes"].as_array().unwrap();
-    let found = attributes.iter().find(|kv| kv["key"] == key).unwrap();
-    found["value"]["stringValue"].as_str().unwrap().to_owned()
-}
-
-/// Every span of a session in full.
-async fn spans(server: &Server, session: &str) -> Vec<Value> {
-    let traces = server.get(&format!("traces?from=0&session={session}")).await;
-    let mut spans = Vec::new();
-    for trace in traces["traces"].as_array().unwrap() {
-        let trace = server
-            .get(&format!("traces/{}", trace["trace_id"].as_str().unwrap()))
-            .await;
-        spans.extend(trace["spans"].as_array().unwrap().clone());
-    }
-    spans
-}
-
 #[tokio::test]
 async fn meshflow_siem_events_are_log_records_of_their_run() {
     for order in orders(&names("meshflow", &["m3-0007", "m3-0008", "m3-0009", "m3-0010"])) {
@@ -448,5 +228,79 @@ async fn meshflow_siem_events_are_log_records_of_their_run() {
             .as_str()
             .unwrap()
             .contains("event_type must be a text, got 5")
+    );
+}
+
+#[tokio::test]
+async fn the_shape_of_meshflows_lesson_counts_calls_and_not_the_run_over_them() {
+    let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let double = |key: &str, value: f64| json!({"key": key, "value": {"doubleValue": value}});
+    let int = |key: &str, value: u64| json!({"key": key, "value": {"intValue": value}});
+    let run = text("meshflow.run_id", "run-1");
+    let span = |id: u64, name: &str, attributes: Vec<Value>| {
+        let parent = if id == 1 {
+            Value::Null
+        } else {
+            json!(format!("{:016x}", 1))
+        };
+        crate::common::span(
+            id,
+            &json!({"name": name, "parentSpanId": parent, "attributes": attributes}),
+        )
+    };
+    let spans = [
+        span(
+            1,
+            "meshflow.run",
+            vec![
+                run.clone(),
+                int("meshflow.tokens", 100),
+                double("meshflow.cost_usd", 0.02),
+                double("meshflow.carbon_g", 0.5),
+            ],
+        ),
+        span(
+            2,
+            "meshflow.agent",
+            vec![
+                run.clone(),
+                text("meshflow.role", "planner"),
+                int("meshflow.tokens", 60),
+                double("meshflow.cost_usd", 0.012),
+            ],
+        ),
+        span(
+            3,
+            "meshflow.agent",
+            vec![
+                run.clone(),
+                text("meshflow.role", "critic"),
+                int("meshflow.tokens", 40),
+                double("meshflow.cost_usd", 0.008),
+            ],
+        ),
+        span(
+            4,
+            "meshflow.gate",
+            vec![
+                run,
+                text("meshflow.gate_result", "blocked"),
+                text("meshflow.verdict", "blocked"),
+            ],
+        ),
+    ];
+    let mut body = crate::common::traces(&spans);
+    body["resourceSpans"][0]["scopeSpans"][0]["scope"]["name"] = json!("meshflow");
+    let server = Server::start().await;
+    assert_eq!(server.json("/v1/traces", &body).await.0, 200);
+    let list = sessions(&server).await;
+    assert_eq!(
+        (
+            &list[0]["session_id"],
+            &list[0]["tokens"]["total"],
+            &list[0]["cost_pico_usd"],
+            &list[0]["blocked"]
+        ),
+        (&json!("run-1"), &json!("100"), &json!("20000000000"), &json!(1))
     );
 }

@@ -1,0 +1,339 @@
+//! Price tables: what a token, a character or a second of audio costs, by provider and model.
+//!
+//! A table is a JSON file; the one that ships with Meshscope is `data/prices.json`, and a user's
+//! own is asked before it. Prices are integers of pico-dollars (10^-12 USD): a list price of
+//! $2.50 a million tokens is 2500000 a token.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The table that ships with Meshscope.
+const BUILT_IN: &str = include_str!("../data/prices.json");
+
+/// Price tables, the one to ask first first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Prices {
+    /// The tables.
+    pub tables: Vec<PriceTable>,
+}
+
+/// A price table.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+pub struct PriceTable {
+    /// Version, for example `2026-11`; it stands beside every cost computed from it.
+    pub version: String,
+    /// Day on which its prices were read, `YYYY-MM-DD`.
+    #[serde(default)]
+    pub date: Option<String>,
+    /// The prices; of several that match, the longest name holds.
+    pub prices: Vec<Price>,
+}
+
+/// Prices of one model or family of models.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct Price {
+    /// Providers it holds for, in the GenAI conventions' names; none means any.
+    pub providers: Vec<String>,
+    /// Model name, which stands for its snapshots too (`gpt-4o` for `gpt-4o-2024-08-06`); `*` at
+    /// the start or end stands for anything.
+    pub model: String,
+    /// Prices of tokens.
+    #[serde(flatten)]
+    pub tokens: TokenPrices,
+    /// Prices from a length of the input on, by rising length; the whole call pays them.
+    pub tiers: Vec<Tier>,
+    /// What a call in a batch pays of these prices, in percent.
+    pub batch_percent: Option<u8>,
+    /// A character of text to speech.
+    pub character: Option<i64>,
+    /// A second of audio.
+    pub audio_second: Option<i64>,
+}
+
+/// Pico-dollars a token, by class.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct TokenPrices {
+    /// Uncached input.
+    pub input: Option<i64>,
+    /// Input read from a cache; the input's price where there is none of its own.
+    pub cached_input: Option<i64>,
+    /// Input written to a cache; the input's price where there is none of its own.
+    pub cache_write: Option<i64>,
+    /// Output.
+    pub output: Option<i64>,
+    /// Reasoning within the output; the output's price where there is none of its own.
+    pub reasoning: Option<i64>,
+    /// Audio input; the input's price where there is none of its own.
+    pub audio_input: Option<i64>,
+    /// Audio output; the output's price where there is none of its own.
+    pub audio_output: Option<i64>,
+}
+
+/// Prices for long inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+pub struct Tier {
+    /// The input is longer than this many tokens.
+    pub above_input_tokens: i64,
+    /// Its prices.
+    #[serde(flatten)]
+    pub tokens: TokenPrices,
+}
+
+/// Names that a price may have, besides those of tokens.
+const PRICE_KEYS: [&str; 6] = [
+    "providers",
+    "model",
+    "tiers",
+    "batch_percent",
+    "character",
+    "audio_second",
+];
+/// Names of the classes of tokens.
+const TOKEN_KEYS: [&str; 7] = [
+    "input",
+    "cached_input",
+    "cache_write",
+    "output",
+    "reasoning",
+    "audio_input",
+    "audio_output",
+];
+
+impl PriceTable {
+    /// Reads a table. An error names the price and the field that is wrong: a misspelt class
+    /// would else be a class without a price.
+    pub fn parse(json: &str) -> Result<Self, String> {
+        let value: Value = serde_json::from_str(json).map_err(|error| format!("no JSON: {error}"))?;
+        for (index, price) in value["prices"].as_array().into_iter().flatten().enumerate() {
+            check(price, &format!("prices[{index}]"), &PRICE_KEYS)?;
+            for (tier, prices) in price["tiers"].as_array().into_iter().flatten().enumerate() {
+                check(
+                    prices,
+                    &format!("prices[{index}].tiers[{tier}]"),
+                    &["above_input_tokens"],
+                )?;
+            }
+        }
+        let table: Self =
+            serde_json::from_value(value).map_err(|error| format!("no price table: {error}"))?;
+        match table.prices.iter().position(|price| price.model.is_empty()) {
+            Some(index) => Err(format!(
+                "prices[{index}].model is missing: expected the name of a model"
+            )),
+            None => Ok(table),
+        }
+    }
+
+    fn find(&self, provider: Option<&str>, model: &str) -> Option<&Price> {
+        let fits = |price: &&Price| {
+            let sold =
+                |name: &str| price.providers.is_empty() || price.providers.iter().any(|known| known == name);
+            matches(&price.model, model) && provider.is_none_or(sold)
+        };
+        self.prices
+            .iter()
+            .filter(fits)
+            .max_by_key(|price| price.model.len())
+    }
+}
+
+/// Whether an object has only these keys and those of tokens, and only prices that can be.
+fn check(object: &Value, place: &str, keys: &[&str]) -> Result<(), String> {
+    let Some(fields) = object.as_object() else {
+        return Err(format!("{place} is no object: expected a price"));
+    };
+    for (key, value) in fields {
+        if !keys.contains(&key.as_str()) && !TOKEN_KEYS.contains(&key.as_str()) {
+            return Err(format!(
+                "{place}.{key} is not known: expected one of {}, {}",
+                keys.join(", "),
+                TOKEN_KEYS.join(", ")
+            ));
+        }
+        if value.is_number() && value.as_i64().is_none_or(|n| n < 0) {
+            return Err(format!(
+                "{place}.{key} is {value}: expected a whole number of pico-dollars, 0 or more"
+            ));
+        }
+    }
+    Ok(())
+}
+
+impl Prices {
+    /// The table that ships with Meshscope.
+    #[must_use]
+    pub fn built_in() -> Self {
+        // The file is part of the source and a test reads it; were it broken, nothing had a price.
+        Self {
+            tables: PriceTable::parse(BUILT_IN).into_iter().collect(),
+        }
+    }
+
+    /// These tables, with one that is asked before them.
+    #[must_use]
+    pub fn with_own(mut self, own: PriceTable) -> Self {
+        self.tables.insert(0, own);
+        self
+    }
+
+    /// The price of a model and the version of the table it stands in, if there is one. Without
+    /// a provider the model's name decides.
+    #[must_use]
+    pub fn find(&self, provider: Option<&str>, model: &str) -> Option<(&str, &Price)> {
+        let found = |table: &PriceTable| table.find(provider, model).is_some();
+        let table = self.tables.iter().find(|table| found(table))?;
+        table
+            .find(provider, model)
+            .map(|price| (table.version.as_str(), price))
+    }
+}
+
+/// Whether `name` fits a pattern: `*` at its start or end is anything, and without one at the
+/// end the name may go on as the name of a snapshot does.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (anywhere, pattern) = pattern
+        .strip_prefix('*')
+        .map_or((false, pattern), |rest| (true, rest));
+    let (open, pattern) = pattern
+        .strip_suffix('*')
+        .map_or((false, pattern), |rest| (true, rest));
+    let goes_on = |rest: &str| open || is_snapshot(rest);
+    if anywhere {
+        name.match_indices(pattern)
+            .any(|(at, _)| name.get(at + pattern.len()..).is_some_and(goes_on))
+    } else {
+        name.strip_prefix(pattern).is_some_and(goes_on)
+    }
+}
+
+/// Whether what follows a model's name says which snapshot of it: nothing, a date or number of
+/// three digits or more, `latest`, `preview`, or a cloud's own version. A newer or smaller model
+/// (`-mini`, `.1`) is another one and never priced as this one.
+fn is_snapshot(rest: &str) -> bool {
+    let dated = |rest: &str| {
+        let Some(date) = rest.strip_prefix('-') else {
+            return false;
+        };
+        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        // Three digits or more, or month and year as in `-12-2024`.
+        digits(date) >= 3
+            || (digits(date) == 2
+                && date
+                    .get(2..)
+                    .is_some_and(|year| digits(year.trim_start_matches('-')) == 4))
+    };
+    if rest.is_empty() || rest.starts_with(['@', ':']) || dated(rest) {
+        return true;
+    }
+    for word in ["-latest", "-chat-latest", "-preview", "-exp"] {
+        if let Some(more) = rest.strip_prefix(word) {
+            return more.is_empty()
+                || more
+                    .strip_prefix('-')
+                    .is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
+        }
+    }
+    rest.strip_prefix("-v")
+        .is_some_and(|more| more.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_table_is_read_and_every_pattern_finds_itself() {
+        let table = PriceTable::parse(BUILT_IN).unwrap();
+        assert!(
+            table.prices.len() > 60 && table.date.is_some(),
+            "{}",
+            table.prices.len()
+        );
+        for price in &table.prices {
+            let name = price.model.replace('*', "");
+            for provider in &price.providers {
+                let found = table.find(Some(provider), &name).unwrap();
+                assert!(found.model.len() >= price.model.len(), "{name}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_stands_for_its_snapshots_and_for_no_other_model() {
+        for snapshot in [
+            "m",
+            "m-2024-08-06",
+            "m-20250929",
+            "m-002",
+            "m-12-2024",
+            "m-latest",
+            "m-preview",
+            "m-preview-05-20",
+            "m@20241022",
+            "m-v1:0",
+        ] {
+            assert!(matches("m", snapshot), "{snapshot}");
+        }
+        for other in [
+            "m-mini",
+            "m.1",
+            "m-5",
+            "m5",
+            "m-pro",
+            "m-preview-tts",
+            "n",
+            "xm",
+            "m-12",
+        ] {
+            assert!(!matches("m", other), "{other}");
+        }
+        assert!(matches("*m", "eu.vendor.m-20250929-v1:0") && !matches("*m", "eu.vendor.m-mini"));
+        assert!(matches("m*", "m-whatever") && matches("*m*", "a-m-b") && !matches("m*", "n"));
+    }
+
+    #[test]
+    fn the_users_own_table_is_asked_first() {
+        let own = PriceTable::parse(
+            r#"{"version": "ours", "prices": [{"model": "gpt-4o", "input": 1, "output": 2}, {"model": "in-house", "input": 3, "output": 3}]}"#,
+        );
+        let prices = Prices::built_in().with_own(own.unwrap());
+        let (version, price) = prices.find(Some("openai"), "gpt-4o").unwrap();
+        assert_eq!((version, price.tokens.input), ("ours", Some(1)));
+        assert_eq!(prices.find(None, "in-house").unwrap().0, "ours");
+        assert_ne!(prices.find(Some("openai"), "gpt-4o-mini").unwrap().0, "ours");
+        assert!(prices.find(Some("openai"), "gpt-99").is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_table_is_named() {
+        for (json, expected) in [
+            ("{", "no JSON"),
+            ("{}", "version"),
+            (
+                r#"{"version": "x", "prices": [{"model": "m", "inptu": 1}]}"#,
+                "prices[0].inptu is not known",
+            ),
+            (
+                r#"{"version": "x", "prices": [{"input": 1}]}"#,
+                "prices[0].model is missing",
+            ),
+            (
+                r#"{"version": "x", "prices": [{"model": "m", "input": 0.5}]}"#,
+                "prices[0].input is 0.5",
+            ),
+            (
+                r#"{"version": "x", "prices": [{"model": "m", "output": -1}]}"#,
+                "prices[0].output is -1",
+            ),
+            (
+                r#"{"version": "x", "prices": [{"model": "m", "tiers": [{"above_input_tokens": 9, "outpt": 1}]}]}"#,
+                "prices[0].tiers[0].outpt",
+            ),
+        ] {
+            let error = PriceTable::parse(json).unwrap_err();
+            assert!(error.contains(expected), "{json}: {error}");
+        }
+    }
+}

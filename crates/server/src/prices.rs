@@ -1,0 +1,53 @@
+//! The price tables of this server: the built-in one, and the user's own before it.
+
+use crate::config::Config;
+use meshscope_analysis::{PriceTable, Prices};
+use meshscope_api::status::{PriceTableInfo, PricesStatus};
+use meshscope_store::{Store, StoreError};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+/// Where the user's own table is: the one named, else `prices.json` beside the data.
+pub(crate) fn file(config: &Config) -> PathBuf {
+    config
+        .prices
+        .clone()
+        .unwrap_or_else(|| config.data_dir.join("prices.json"))
+}
+
+/// Reads the tables. A file that is named must be there; any that is there must be right.
+pub(crate) fn load(config: &Config) -> Result<Prices, String> {
+    let path = file(config);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => PriceTable::parse(&text)
+            .map(|own| Prices::built_in().with_own(own))
+            .map_err(|error| format!("the price table {}: {error}", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound && config.prices.is_none() => {
+            Ok(Prices::built_in())
+        }
+        Err(error) => Err(format!("cannot read the price table {}: {error}", path.display())),
+    }
+}
+
+/// Prices calls that came before their price was known.
+pub(crate) fn price_past(prices: &Prices, store: &dyn Store) -> Result<u64, StoreError> {
+    store.price(&|provider, model, usage| {
+        let mut usage = usage.clone();
+        prices.apply_usage(provider, Some(model), &mut usage);
+        let version = prices.find(provider, model)?.0.to_owned();
+        Some((usage.cost_pico_usd?, version))
+    })
+}
+
+/// What the studio says of them.
+pub(crate) fn status(prices: &Prices, config: &Config) -> PricesStatus {
+    let info = |table: &PriceTable| PriceTableInfo {
+        version: table.version.clone(),
+        date: table.date.clone(),
+        prices: u32::try_from(table.prices.len()).unwrap_or(u32::MAX),
+    };
+    PricesStatus {
+        file: file(config).display().to_string(),
+        tables: prices.tables.iter().map(info).collect(),
+    }
+}

@@ -1,0 +1,17 @@
+//! What real agent systems sent, replayed as they sent it: the figures that a person expects.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing
+)]
+
+#[path = "../common.rs"]
+mod common;
+mod dexto;
+mod meshagent;
+mod meshflow;
+mod replay;
+mod videosdk;
