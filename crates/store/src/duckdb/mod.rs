@@ -2,6 +2,7 @@
 
 mod append;
 mod identity;
+mod ledger;
 mod logs;
 mod mcp_mesh;
 mod metrics;

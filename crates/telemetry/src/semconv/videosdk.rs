@@ -84,11 +84,11 @@ fn call(name: &str, a: &Attributes) -> Option<Call> {
         let tokens = ["input_tokens", "output_tokens", "total_tokens"].map(count);
         calls::llm(of, ms("duration_ms"), tokens, output, calls::SPAN)
     } else if name.ends_with(": Speech to Text Processing") {
-        let latency = ms("duration_ms");
-        Some(calls::speech_to_text(of, latency, output, calls::SPAN))
+        calls::speech_to_text(of, ms("duration_ms"), output, calls::SPAN)
     } else if name.ends_with(": Text to Speech Processing") {
         let (characters, spoken) = (count("characters"), ms("audio_duration_ms"));
-        Some(calls::text_to_speech(of, characters, spoken, calls::SPAN))
+        let spoken_text = text("input").unwrap_or_default();
+        calls::text_to_speech(of, characters, spoken, spoken_text, calls::SPAN)
     } else if name == "Time to First Word" {
         calls::realtime(ms("duration_ms"), calls::SPAN)
     } else {

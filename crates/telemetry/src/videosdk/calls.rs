@@ -27,8 +27,15 @@ fn number(n: Option<i64>) -> String {
     n.filter(|n| *n != 0).map(|n| n.to_string()).unwrap_or_default()
 }
 
-/// A call of the model: how long it took to the tenth of a microsecond and its tokens, or where
-/// it was cut off before its end what it answered.
+/// What tells a call by its time to the tenth of a microsecond, or where it was cut off before it
+/// had one by its text.
+fn told_by(time_ns: Option<i64>, text: &str) -> Option<String> {
+    let time = number(time_ns);
+    let told = if time.is_empty() { text } else { &time };
+    (!told.is_empty()).then(|| told.to_owned())
+}
+
+/// A call of the model: how long it took or what it answered, and its tokens.
 pub(crate) fn llm(
     of: Component<'_>,
     duration_ns: Option<i64>,
@@ -36,38 +43,67 @@ pub(crate) fn llm(
     answer: &str,
     source: u8,
 ) -> Option<Call> {
-    let duration = number(duration_ns);
-    if duration.is_empty() && answer.is_empty() {
-        return None;
-    }
-    let answer = if duration.is_empty() { answer } else { "" };
     let [input, output, total] = tokens.map(number);
-    let said = [duration, input, output, total, answer.to_owned()];
+    let said = [told_by(duration_ns, answer)?, input, output, total];
     Some(call("llm", of, &said, source))
 }
 
-/// Speech to text: its latency and what was said.
+/// Speech to text: its latency, and what was said.
 pub(crate) fn speech_to_text(
     of: Component<'_>,
     latency_ns: Option<i64>,
     transcript: &str,
     source: u8,
-) -> Call {
-    call("stt", of, &[number(latency_ns), transcript.to_owned()], source)
+) -> Option<Call> {
+    told_by(latency_ns, transcript)?;
+    let said = [number(latency_ns), transcript.to_owned()];
+    Some(call("stt", of, &said, source))
 }
 
-/// Text to speech: how many characters, and how long the agent spoke.
+/// Text to speech: how long the agent spoke or what it said, and how many characters that is.
 pub(crate) fn text_to_speech(
     of: Component<'_>,
     characters: Option<i64>,
     audio_ns: Option<i64>,
+    text: &str,
     source: u8,
-) -> Call {
-    call("tts", of, &[number(characters), number(audio_ns)], source)
+) -> Option<Call> {
+    let said = [told_by(audio_ns, text)?, number(characters)];
+    Some(call("tts", of, &said, source))
 }
 
 /// A turn of a realtime model: its latency, which stands on the span `Time to First Word`.
 pub(crate) fn realtime(latency_ns: Option<i64>, source: u8) -> Option<Call> {
     let latency = number(latency_ns);
     (!latency.is_empty()).then(|| call("realtime", Component::default(), &[latency], source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_told_by_its_time_and_without_one_by_its_text() {
+        let of = Component::default();
+        let tokens = [Some(120), Some(30), Some(150)];
+        let key = |call: Option<Call>| call.map(|call| call.key);
+        let by_time = key(llm(of, Some(112_785_500), tokens, "It is 21 degrees.", SPAN));
+        assert_eq!(by_time, key(llm(of, Some(112_785_500), tokens, "", TURN)));
+        assert_ne!(
+            by_time,
+            key(llm(of, Some(112_785_600), tokens, "It is 21 degrees.", SPAN))
+        );
+        // A span leaves out zeros that the turn's metrics have.
+        let zero = [Some(120), Some(0), None];
+        let absent = [Some(120), None, Some(0)];
+        assert_eq!(
+            key(llm(of, None, zero, "It", TURN)),
+            key(llm(of, Some(0), absent, "It", SPAN))
+        );
+        // What nothing tells apart is no call that others could be taken for.
+        assert_eq!(llm(of, None, tokens, "", SPAN), None);
+        assert_eq!(text_to_speech(of, Some(8), None, "", SPAN), None);
+        assert_eq!(speech_to_text(of, None, "", SPAN), None);
+        assert_eq!(realtime(Some(0), TURN), None);
+    }
 }

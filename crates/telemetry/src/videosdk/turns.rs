@@ -89,7 +89,7 @@ impl Turn<'_> {
         let main = self
             .llm()
             .or_else(|| calls::realtime(self.ns("e2eLatency"), calls::TURN))
-            .or_else(|| Some(self.text_to_speech()));
+            .or_else(|| self.text_to_speech());
         let first = into.batch.points.len();
         into.batch.points.push(self.whole(main));
         for (key, value) in self.fields {
@@ -163,12 +163,13 @@ impl Turn<'_> {
         )
     }
 
-    fn text_to_speech(&self) -> Call {
+    fn text_to_speech(&self) -> Option<Call> {
         let spoken = self.ns("agentSpeechDuration");
         calls::text_to_speech(
             self.component("tts"),
             self.count("ttsCharacters"),
             spoken,
+            self.text("agent_speech"),
             calls::TURN,
         )
     }
@@ -228,7 +229,7 @@ impl Turn<'_> {
                 characters: Some(characters),
                 ..Usage::default()
             };
-            let call = Some(self.text_to_speech());
+            let call = self.text_to_speech();
             add(&["ttsCharacters"], "tts", Operation::TextToSpeech, usage, call);
         }
         let heard = self.fields.get("sttDuration").and_then(Value::as_f64);
@@ -239,13 +240,7 @@ impl Turn<'_> {
             };
             let (of, latency) = (self.component("stt"), self.ns("sttLatency"));
             let call = calls::speech_to_text(of, latency, self.text("user_speech"), calls::TURN);
-            add(
-                &["sttDuration"],
-                "stt",
-                Operation::SpeechToText,
-                usage,
-                Some(call),
-            );
+            add(&["sttDuration"], "stt", Operation::SpeechToText, usage, call);
         }
         if let Some((_, usage, _)) = found
             .first_mut()
