@@ -5,7 +5,9 @@ MESHAGENT_ROOM, MESHAGENT_SESSION_ID; and OPENAI_BASE_URL, OPENAI_API_KEY.
 """
 
 import asyncio
+import json
 import logging
+import os
 
 from meshagent.agents.messages import (
     AGENT_EVENT_TURN_ENDED,
@@ -78,3 +80,4 @@ otel_config(service_name="my-chat-agent")
 asyncio.run(main())
 for provider in (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()):
     provider.shutdown()
+print(json.dumps([os.environ["MESHAGENT_SESSION_ID"]]))

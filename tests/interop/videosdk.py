@@ -9,6 +9,7 @@ session of their own (turn metrics never do); their URL names it, as in the guid
 """
 
 import asyncio
+import json
 import logging
 import os
 import time
@@ -160,5 +161,6 @@ async def main():
 
 
 asyncio.run(main())
+print(json.dumps([SESSION]), flush=True)
 # Audio and media threads of the SDK outlive the call.
 os._exit(0)

@@ -8,6 +8,7 @@
 mod apt;
 mod browser;
 mod command;
+mod interop;
 mod lint;
 mod precompress;
 mod redis;
@@ -30,6 +31,7 @@ const HELP: &str = "cargo xtask TASK
   build           build studio and server in release, with the studio embedded
   size            build the studio and print what a first download weighs
   bench [ARGS]    measure; `bench help` lists what
+  interop [NAMES] run the real clients of agent systems from PyPI against the server, check its answers
   demo [ARGS]     send a believable agent workload to a running server
 ";
 
@@ -56,6 +58,7 @@ fn dispatch(task: &str, rest: &[String]) -> Result<()> {
         "build" => build(),
         "size" => setup::build_tools().and_then(|tools| studio::build(&tools)),
         "bench" => bench(rest),
+        "interop" => interop::interop(rest),
         "demo" => run(std::process::Command::new(server_binary()).arg("demo").args(rest)),
         "" | "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -35,20 +35,26 @@ const DUCKDB: Archive = Archive {
 };
 
 /// The directory of the tools.
-pub(crate) fn cache() -> Result<PathBuf> {
+fn cache() -> Result<PathBuf> {
+    cache_of("tools")
+}
+
+/// A directory of Meshscope's in the user's cache.
+pub(crate) fn cache_of(kind: &str) -> Result<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute());
     let base = base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
     let cache = base
         .ok_or("neither XDG_CACHE_HOME nor HOME is set")?
-        .join("meshscope/tools");
+        .join("meshscope")
+        .join(kind);
     fs::create_dir_all(&cache).map_err(|error| format!("cannot create {}: {error}", cache.display()))?;
     Ok(cache)
 }
 
 /// Makes `dir` by `make` unless it is there. `make` gets a temporary directory to fill.
-fn once(dir: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub(crate) fn once(dir: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
