@@ -145,6 +145,10 @@ pub(super) fn sum_of(column: &str) -> String {
     )
 }
 
+/// SQL of a span's place in the order of spans: its start, and of spans that start together the
+/// id, so that the first of them does not depend on the order of arrival.
+pub(super) const PLACE: &str = "(start_time::HUGEINT * 4294967296 + (span_id % 4294967296)::HUGEINT)";
+
 /// SQL of the sums of the token classes, in the order of [`Tokens::classes`].
 pub(super) fn token_sums() -> String {
     TOKEN_COLUMNS.map(sum_of).join(", ")

@@ -109,11 +109,28 @@ SELECT * FROM usage c WHERE claim AND system = 4 AND EXISTS (SELECT 1 FROM usage
     WHERE u.system = 4 AND u.project = c.project AND coalesce(u.session, u.trace_id::VARCHAR) = coalesce(c.session, c.trace_id::VARCHAR)
     AND NOT u.claim);
 
+-- Calls told by counters, one row each: the classes of a call are points of their own and may
+-- come apart. They have the span of their exemplar in common, or else the time.
+CREATE OR REPLACE VIEW counter_calls AS
+SELECT min(sequence) AS sequence, source, min(time) AS time, trace_id, span_id, project, system, room, session,
+    fallback_session, service, agent, role, operation, tool, model, provider, max(duration) AS duration,
+    min(time_to_first_token) AS time_to_first_token, bool_or(error) AS error,
+    sum(input_tokens)::BIGINT AS input_tokens, sum(cached_input_tokens)::BIGINT AS cached_input_tokens, sum(cache_write_tokens)::BIGINT AS cache_write_tokens,
+    sum(output_tokens)::BIGINT AS output_tokens, sum(reasoning_tokens)::BIGINT AS reasoning_tokens, sum(audio_input_tokens)::BIGINT AS audio_input_tokens,
+    sum(audio_output_tokens)::BIGINT AS audio_output_tokens, sum(total_tokens)::BIGINT AS total_tokens, sum(characters)::BIGINT AS characters,
+    sum(audio_ns)::BIGINT AS audio_ns, sum(cost)::BIGINT AS cost, sum(carbon)::BIGINT AS carbon,
+    max(cost_source) AS cost_source, claim, call, call_source, bool_or(batch) AS batch
+FROM usage WHERE source = 1 AND NOT claim AND call IS NULL
+GROUP BY source, trace_id, span_id, CASE WHEN span_id IS NULL THEN time END, project, system, room, session,
+    fallback_session, service, agent, role, operation, tool, model, provider, claim, call, call_source;
+
 -- What counts: calls, each once however many sources describe it, and of claims that no call
 -- covers only the largest. The n-th row of a source and the n-th of another are the same call.
 CREATE OR REPLACE VIEW counted AS
-SELECT * FROM usage WHERE NOT claim AND call IS NULL
-UNION ALL
+SELECT * FROM usage WHERE NOT claim AND call IS NULL AND source = 0
+UNION ALL BY NAME
+SELECT * FROM counter_calls
+UNION ALL BY NAME
 SELECT * EXCLUDE (nth) REPLACE (coalesce(time_to_first_token,
         max(time_to_first_token) OVER (PARTITION BY call, nth)) AS time_to_first_token)
 FROM (SELECT *, row_number() OVER (PARTITION BY call, call_source ORDER BY time, sequence) AS nth

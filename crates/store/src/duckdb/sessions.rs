@@ -83,18 +83,18 @@ fn grouped(hits: &str) -> String {
     );
     let sum = read::sum_of;
     let (cost, carbon) = (sum("cost"), sum("carbon"));
-    let token_names = read::TOKEN_COLUMNS.join(", ");
+    let (token_names, place) = (read::TOKEN_COLUMNS.join(", "), read::PLACE);
     format!(
         "WITH hit AS ({hits}),
-    s AS (SELECT v.* FROM session_spans v SEMI JOIN hit ON hit.project = v.project AND hit.session_id = v.session_id),
+    s AS (SELECT v.*, {place} AS place FROM session_spans v SEMI JOIN hit ON hit.project = v.project AND hit.session_id = v.session_id),
     span_part AS (SELECT project, session_id, min(start_time) AS first, max(last_time) AS last, count(*) AS spans,
         count(DISTINCT trace_id) AS traces, count(*) FILTER (error IS NOT NULL AND NOT blocked) AS errors,
         count(*) FILTER (blocked) AS blocked, count(*) FILTER (interrupted) AS interrupted, max(start_time) FILTER (end_time IS NULL) AS open_since,
         list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents, list(DISTINCT model) FILTER (model IS NOT NULL) AS models,
-        max(system) AS system, min(room) AS room, arg_min(title, start_time) FILTER (title IS NOT NULL) AS title,
-        arg_min(name, start_time) FILTER (parent_span_id IS NULL) AS root_name, arg_min(name, start_time) AS any_name,
-        arg_max(error IS NOT NULL OR blocked, start_time) FILTER (parent_span_id IS NULL) AS root_failed,
-        arg_max(error IS NOT NULL, start_time) FILTER (operation = 1) AS call_failed,
+        max(system) AS system, min(room) AS room, arg_min(title, place) FILTER (title IS NOT NULL) AS title,
+        arg_min(name, place) FILTER (parent_span_id IS NULL) AS root_name, arg_min(name, place) AS any_name,
+        arg_max(error IS NOT NULL OR blocked, place) FILTER (parent_span_id IS NULL) AS root_failed,
+        arg_max(error IS NOT NULL, place) FILTER (operation = 1) AS call_failed,
         {first_token} AS first_token
         FROM s GROUP BY project, session_id),
     runs AS (SELECT project, session_id, trace_id,

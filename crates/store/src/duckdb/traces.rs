@@ -11,23 +11,24 @@ use meshscope_model::{Operation, SpanColumns, SpanId, SpanKind, StatusCode, Trac
 /// The grouping: one row a trace, columns read by [`summary`]. `hits` selects the trace ids.
 fn grouped(hits: &str) -> String {
     let (tokens, cost) = (read::token_sums(), read::sum_of("cost"));
-    let token_names = read::TOKEN_COLUMNS.join(", ");
+    let (token_names, place) = (read::TOKEN_COLUMNS.join(", "), read::PLACE);
     format!(
         "WITH hit AS ({hits}),
-    s AS (SELECT v.* FROM session_spans v SEMI JOIN hit ON hit.trace_id = v.trace_id),
+    s AS (SELECT v.*, {place} AS place FROM session_spans v SEMI JOIN hit ON hit.trace_id = v.trace_id),
     missing AS (SELECT c.trace_id, count(*) AS n FROM s c
         WHERE c.parent_span_id IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM s p WHERE p.trace_id = c.trace_id AND p.span_id = c.parent_span_id)
         GROUP BY c.trace_id),
     span_part AS (SELECT trace_id, min(session_id) AS session_id, min(project) AS project, max(system) AS system,
-        coalesce(arg_min(name, start_time) FILTER (parent_span_id IS NULL), arg_min(name, start_time)) AS name,
-        coalesce(arg_min(service, start_time) FILTER (parent_span_id IS NULL), arg_min(service, start_time)) AS service,
+        coalesce(arg_min(name, place) FILTER (parent_span_id IS NULL), arg_min(name, place)) AS name,
+        coalesce(arg_min(service, place) FILTER (parent_span_id IS NULL), arg_min(service, place)) AS service,
         min(start_time) AS first, max(last_time) AS last, count(*) AS spans,
         count(*) FILTER (error IS NOT NULL AND NOT blocked) AS errors, count(*) FILTER (blocked) AS blocked,
         count(*) FILTER (parent_span_id IS NULL) AS roots, count(*) FILTER (end_time IS NULL) AS open,
         list_sort(list(DISTINCT agent) FILTER (agent IS NOT NULL)) AS agents,
         list_sort(list(DISTINCT model) FILTER (model IS NOT NULL)) AS models, min(room) AS room,
-        arg_min(error, start_time) FILTER (error IS NOT NULL AND NOT blocked) AS error
+        coalesce(arg_min(error, place) FILTER (error <> '' AND NOT blocked),
+            min(error) FILTER (NOT blocked)) AS error
         FROM s GROUP BY trace_id),
     usage_part AS (SELECT v.trace_id, {tokens}, {cost} FROM ledger v SEMI JOIN hit ON hit.trace_id = v.trace_id
         GROUP BY v.trace_id),
