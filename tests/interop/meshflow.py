@@ -1,12 +1,15 @@
-"""MeshFlow: three runs, and between them every way in which 1.14.0 tells about one.
+"""MeshFlow: five runs, and between them every way in which 1.14.0 tells about one.
 
 1. `Mesh.run` with four agents, its tracer over gRPC (MeshFlow's default), the cloud reporter.
 2. The same over http/protobuf, named in the environment as the guide says.
 3. A workflow of one node that passes and one that fails: the tracer's node spans, the JSON
    exporter's steps, and the same steps again from the Phoenix exporter.
+4. One agent on its own, which the JSON exporter tells with OpenTelemetry's names.
+5. A workflow under the zero trust tier `advanced`, which streams events to a SIEM and denies what
+   nobody registered.
 
-Needs OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf for 2 and 3,
-MESHSCOPE_GRPC for 1, MESHFLOW_CLOUD_KEY and MESHFLOW_CLOUD_ENDPOINT, PHOENIX_COLLECTOR_ENDPOINT,
+Needs OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, MESHSCOPE_GRPC for
+1, MESHFLOW_CLOUD_KEY and MESHFLOW_CLOUD_ENDPOINT, PHOENIX_COLLECTOR_ENDPOINT, MESHFLOW_SIEM_HTTP_URL,
 OPENAI_BASE_URL and OPENAI_API_KEY. Prints the run ids as JSON.
 """
 
@@ -15,8 +18,9 @@ import json
 import os
 import tempfile
 import threading
+import uuid
 
-from meshflow import Mesh
+from meshflow import Agent, Mesh
 from meshflow.agents.base import AgentConfig
 from meshflow.core.ledger import ReplayLedger
 from meshflow.core.mesh import CriticAgent, ExecutorAgent, PlannerAgent, ResearcherAgent
@@ -61,6 +65,19 @@ async def workflow_run(directory):
     return result.run_id
 
 
+async def agent_run():
+    run_id = str(uuid.uuid4())
+    await Agent(name="solo", role="researcher", model="gpt-4o-mini").run(TASK, {"run_id": run_id})
+    return run_id
+
+
+async def denied_run():
+    os.environ["MESHFLOW_ZT_TIER"] = "advanced"
+    workflow = WorkflowDefinition("interop-denied")
+    workflow.add_node(MeshNode.from_callable("research", research))
+    return (await Mesh().run_workflow(workflow, "look")).run_id
+
+
 async def main():
     with tempfile.TemporaryDirectory() as directory:
         runs = [
@@ -71,12 +88,14 @@ async def main():
             ),
             await mesh_run("interop-http"),
             await workflow_run(directory),
+            await agent_run(),
+            await denied_run(),
         ]
     return runs
 
 
 runs = asyncio.run(main())
-# The cloud reporter posts in daemon threads, which Python does not wait for.
+# The cloud reporter and the SIEM's post in daemon threads, which Python does not wait for.
 for thread in threading.enumerate():
     if thread.daemon and "Processor" not in thread.name:
         thread.join(10)

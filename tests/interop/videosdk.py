@@ -4,8 +4,8 @@ VideoSDK's cloud is not reachable from a test, so the room that it would join is
 meeting with an id and a session. Everything that tells about the call is VideoSDK's own: the room
 handler, the metrics collector with its analytics client, the traces, the log manager.
 
-Needs the URL of OTLP over HTTP in MESHSCOPE, and OPENAI_BASE_URL. Two records in five carry no
-session of their own (turn metrics never do); their URL names it, as in the guide.
+Needs the URL of OTLP over HTTP in MESHSCOPE, and OPENAI_BASE_URL. Configured as in the guide: the
+turn metrics name no session, and are to find the spans of their call. Prints the session's id as JSON.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import time
 from types import SimpleNamespace
 
 import aiohttp
-from videosdk.agents.job import LoggingOptions, MetricsOptions, ObservabilityOptions, RoomOptions, TracesOptions
+from videosdk.agents import LoggingOptions, MetricsOptions, RoomOptions, TracesOptions
 from videosdk.agents.metrics import metrics_collector as metrics
 from videosdk.agents.metrics import telemetry
 from videosdk.agents.metrics.logger_handler import JobLogger, LogManager
@@ -36,11 +36,9 @@ OPTIONS = RoomOptions(
     name="Haley",
     # Where the SDK would tell its vendor about the first turn: nobody is there.
     signaling_base_url="http://127.0.0.1:9",
-    observability=ObservabilityOptions(
-        traces=TracesOptions(enabled=True, export_url=f"{BASE}/v1/traces"),
-        metrics=MetricsOptions(enabled=True, export_url=f"{BASE}/v1/metrics?session={SESSION}"),
-        logs=LoggingOptions(enabled=True, level="INFO", export_url=f"{BASE}/v1/logs"),
-    ),
+    traces=TracesOptions(enabled=True, export_url=f"{BASE}/v1/traces"),
+    metrics=MetricsOptions(enabled=True, export_url=f"{BASE}/v1/metrics"),
+    logs=LoggingOptions(enabled=True, level="INFO", export_url=f"{BASE}/v1/logs"),
 )
 
 

@@ -189,6 +189,7 @@ const MESHFLOW: System = System {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", places.http.clone()),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf".to_owned()),
             ("MESHSCOPE_GRPC", places.grpc.clone()),
+            ("MESHFLOW_SIEM_HTTP_URL", format!("{}/siem", places.http)),
             ("MESHFLOW_CLOUD_KEY", "mfc_interop".to_owned()),
             (
                 "MESHFLOW_CLOUD_ENDPOINT",
@@ -216,6 +217,23 @@ const MESHFLOW: System = System {
             spans: 3,
             tokens: only_total(148),
             cost_pico_usd: Some(1_200_000_000),
+            ..SESSION
+        },
+        Session {
+            agents: &["solo"],
+            models: &["gpt-4o-mini"],
+            spans: 1,
+            tokens: only_total(168),
+            cost_pico_usd: Some(1_290_000_000),
+            ..SESSION
+        },
+        Session {
+            agents: &["research"],
+            errors: &["zero_trust:auth_denied:agent 'research' not registered — deny by default"],
+            blocked: 1,
+            spans: 1,
+            logs_at_least: 1,
+            tokens: only_total(0),
             ..SESSION
         },
     ],
