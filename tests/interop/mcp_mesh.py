@@ -26,6 +26,8 @@ if ROLE:
     import mesh
     from fastmcp import FastMCP
 
+    # The mesh holds the other end: an agent ends when the mesh has, whatever ended that.
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     app = FastMCP(ROLE)
 
 if ROLE == "time-agent":
@@ -199,7 +201,8 @@ def run():
     agents = []
 
     def start(name):
-        agents.append(subprocess.Popen([sys.executable, __file__, name], env=environment, stdout=sys.stderr))
+        command = [sys.executable, __file__, name]
+        agents.append(subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=sys.stderr))
         until(name, lambda: listening(name))
 
     try:

@@ -1,6 +1,6 @@
 //! The API's answers against what a system's users expect.
 
-use super::systems::{Session, System, Tokens};
+use super::systems::{Answer, Session, System, Tokens};
 use crate::command::Result;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ pub(super) fn wait(api: &str, system: &System, ids: &[String]) -> Result<Figures
 }
 
 fn get(api: &str, path: &str) -> Result<Value> {
-    let url = format!("{api}/api/v1/{path}");
+    let url = format!("{api}{path}");
     let failed = |error: &dyn std::fmt::Display| format!("GET {url}: {error}");
     let mut answer = ureq::get(&url).call().map_err(|error| failed(&error))?;
     let body = answer
@@ -64,7 +64,7 @@ fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
 
 fn look(api: &str, system: &System, ids: &[String]) -> Result<(Figures, Vec<String>)> {
     let everything = "project=*&from=0&limit=1000";
-    let answer = get(api, &format!("sessions?{everything}"))?;
+    let answer = get(api, &format!("/api/v1/sessions?{everything}"))?;
     let found = list(&answer, "sessions");
     let mut wrong = Differences::default();
     let names: BTreeSet<_> = found
@@ -83,6 +83,13 @@ fn look(api: &str, system: &System, ids: &[String]) -> Result<(Figures, Vec<Stri
         compare(session, system, expected, &mut wrong);
         let spans = spans(api, id)?;
         compare_spans(&spans, expected, &mut wrong);
+        if expected.calls.is_some() {
+            let usage = get(api, &format!("/api/v1/usage?{everything}&session={id}"))?;
+            let calls = usage
+                .pointer("/totals")
+                .and_then(|totals| number(totals, "calls"));
+            wrong.unless_equal("calls", &calls, &expected.calls);
+        }
     }
     wrong.within = "the server".to_owned();
     let sum = |key| found.iter().filter_map(|session| number(session, key)).sum();
@@ -93,12 +100,16 @@ fn look(api: &str, system: &System, ids: &[String]) -> Result<(Figures, Vec<Stri
         logs: sum("logs"),
         tokens: found.iter().filter_map(|session| tokens(&session)).sum(),
     };
-    let usage = get(api, &format!("usage?{everything}"))?;
+    let usage = get(api, &format!("/api/v1/usage?{everything}"))?;
     let total = usage
         .pointer("/totals/tokens")
         .and_then(|tokens| number(tokens, "total"));
     wrong.unless_equal("tokens of all usage", &total.unwrap_or_default(), &figures.tokens);
-    let status = get(api, "status")?;
+    for Answer { path, pointer, is } in system.answers {
+        let found = get(api, path)?.pointer(pointer).map(Value::to_string);
+        wrong.unless_equal(&format!("{path} {pointer}"), &found.as_deref(), &Some(*is));
+    }
+    let status = get(api, "/api/v1/status")?;
     for problem in list(&status, "problems") {
         wrong.add(&format!("reports the problem {problem}"));
     }
@@ -109,14 +120,14 @@ fn look(api: &str, system: &System, ids: &[String]) -> Result<(Figures, Vec<Stri
 fn spans(api: &str, session: &str) -> Result<Vec<Value>> {
     let traces = get(
         api,
-        &format!("traces?project=*&from=0&limit=1000&session={session}"),
+        &format!("/api/v1/traces?project=*&from=0&limit=1000&session={session}"),
     )?;
     let mut spans = Vec::new();
     for id in list(&traces, "traces")
         .iter()
         .filter_map(|trace| text(trace, "trace_id"))
     {
-        spans.extend_from_slice(list(&get(api, &format!("traces/{id}"))?, "spans"));
+        spans.extend_from_slice(list(&get(api, &format!("/api/v1/traces/{id}"))?, "spans"));
     }
     Ok(spans)
 }

@@ -26,6 +26,18 @@ pub(super) struct System {
     pub(super) environment: fn(&Places) -> Vec<(&'static str, String)>,
     /// Its sessions, in the order in which the client prints their ids.
     pub(super) sessions: &'static [Session],
+    /// What the server answers besides, to paths that the system's own server has too.
+    pub(super) answers: &'static [Answer],
+}
+
+/// A figure in the answer to a GET.
+pub(super) struct Answer {
+    /// Path below the studio's address.
+    pub(super) path: &'static str,
+    /// JSON pointer into the answer.
+    pub(super) pointer: &'static str,
+    /// The value there, as JSON.
+    pub(super) is: &'static str,
 }
 
 /// What a session must show.
@@ -45,6 +57,8 @@ pub(super) struct Session {
     pub(super) spans: u64,
     pub(super) logs_at_least: u64,
     pub(super) tokens: Tokens,
+    /// Rows of the ledger, each once; `None` where the system does not tell calls apart.
+    pub(super) calls: Option<u64>,
     /// Cost where the system itself reports it; else it only has to be known.
     pub(super) cost_pico_usd: Option<u64>,
 }
@@ -98,6 +112,7 @@ const SESSION: Session = Session {
     spans: 0,
     logs_at_least: 0,
     tokens: NO_TOKENS,
+    calls: Some(0),
     cost_pico_usd: None,
 };
 
@@ -131,13 +146,15 @@ const MESHAGENT: System = System {
         tools: &["weather-toolkit/get_weather"],
         spans: 75,
         logs_at_least: 6,
-        // Its adapter drops the reasoning tokens.
+        // Its adapter drops the reasoning tokens, and a counter has one exemplar for all calls of a second.
         tokens: Tokens {
             reasoning: None,
             ..used(3)
         },
+        calls: None,
         ..SESSION
     }],
+    answers: &[],
 };
 
 const VIDEOSDK: System = System {
@@ -160,8 +177,11 @@ const VIDEOSDK: System = System {
             reasoning: None,
             ..used(2)
         },
+        // Speech to text, model, text to speech; of each turn.
+        calls: Some(6),
         ..SESSION
     }],
+    answers: &[],
 };
 
 /// A run of four agents, which make eight calls and report their cost by MeshFlow's own rates.
@@ -169,6 +189,8 @@ const MESHFLOW_RUN: Session = Session {
     agents: &["critic", "executor", "planner", "researcher"],
     spans: 5,
     tokens: only_total(8 * 168),
+    // One a step.
+    calls: Some(4),
     cost_pico_usd: Some(10_320_000_000),
     ..SESSION
 };
@@ -216,6 +238,7 @@ const MESHFLOW: System = System {
             // Two steps, each told twice, and a node span of the one that passed.
             spans: 3,
             tokens: only_total(148),
+            calls: Some(2),
             cost_pico_usd: Some(1_200_000_000),
             ..SESSION
         },
@@ -224,6 +247,7 @@ const MESHFLOW: System = System {
             models: &["gpt-4o-mini"],
             spans: 1,
             tokens: only_total(168),
+            calls: Some(1),
             cost_pico_usd: Some(1_290_000_000),
             ..SESSION
         },
@@ -234,9 +258,11 @@ const MESHFLOW: System = System {
             spans: 1,
             logs_at_least: 1,
             tokens: only_total(0),
+            calls: Some(1),
             ..SESSION
         },
     ],
+    answers: &[],
 };
 
 const MCP_MESH: System = System {
@@ -270,6 +296,7 @@ const MCP_MESH: System = System {
                 reasoning: None,
                 ..used(1)
             },
+            calls: Some(1),
             ..SESSION
         },
         Session {
@@ -279,6 +306,28 @@ const MCP_MESH: System = System {
             errors: &["deliberate failure"],
             spans: 1,
             ..SESSION
+        },
+    ],
+    answers: &[
+        Answer {
+            path: "/trace/stats",
+            pointer: "/total_traces",
+            is: "3",
+        },
+        Answer {
+            path: "/trace/stats",
+            pointer: "/failed_traces",
+            is: "1",
+        },
+        Answer {
+            path: "/api/trace/model-stats?window=all",
+            pointer: "/models/0/total_tokens",
+            is: "168",
+        },
+        Answer {
+            path: "/trace/search?operation=always_fails",
+            pointer: "/traces/0/Spans/0/ErrorMessage",
+            is: "\"deliberate failure\"",
         },
     ],
 };
@@ -299,8 +348,10 @@ const OPENINFERENCE: System = System {
         errors: &["BadRequestError: Error code: 400 - stub failure"],
         spans: 4,
         tokens: used(3),
+        calls: Some(3),
         ..SESSION
     }],
+    answers: &[],
 };
 
 impl System {
