@@ -12,6 +12,7 @@ use meshscope_api::{
     UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{SpanId, TraceId};
+use meshscope_telemetry::semconv::provenance::provenance;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::OpenApi;

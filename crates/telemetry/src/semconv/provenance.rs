@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(generate["system"], ["scope"]);
         let videosdk = spans("videosdk/0047-traces.pb");
         let call = of(&videosdk, "OpenAILLM: LLM Processing");
-        assert_eq!(call["tokens.input"], ["input_tokens"]);
+        assert_eq!(call["tokens.input"], ["input_tokens", "name"]);
         assert!(
             call["provider"].contains(&"provider_class".to_owned()),
             "{call:?}"
