@@ -278,7 +278,7 @@ const OPENINFERENCE: System = System {
     environment: |places| vec![("OTEL_EXPORTER_OTLP_ENDPOINT", places.http.clone())],
     sessions: &[Session {
         models: &["gpt-4o-mini"],
-        errors: &["stub failure"],
+        errors: &["BadRequestError: Error code: 400 - stub failure"],
         spans: 4,
         tokens: used(3),
         ..SESSION
