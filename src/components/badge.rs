@@ -34,6 +34,16 @@ pub(crate) fn Blocked(count: u32, #[prop(optional)] word: bool) -> impl IntoView
     })
 }
 
+/// How many turns were cut short; nothing when there are none.
+#[component]
+pub(crate) fn Interrupted(count: u32, #[prop(optional)] word: bool) -> impl IntoView {
+    (count > 0).then(|| {
+        let title = format!("{count} interrupted");
+        let text = if word { title.clone() } else { count.to_string() };
+        view! { <span class="badge cut" title=title>"\u{25d0} " {text}</span> }
+    })
+}
+
 /// How a session stands.
 #[component]
 pub(crate) fn Status(status: SessionStatus) -> impl IntoView {

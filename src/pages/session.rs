@@ -4,7 +4,7 @@ use super::logs::LogRows;
 use super::sessions::{cost, tokens};
 use super::traces::TraceTable;
 use crate::client::{self, use_fetch};
-use crate::components::badge::{Blocked, Errors, Status, SystemBadge};
+use crate::components::badge::{Blocked, Errors, Interrupted, Status, SystemBadge};
 use crate::components::copy::Copy;
 use crate::components::fact::Fact;
 use crate::components::states::Fetched;
@@ -77,6 +77,7 @@ fn Header(detail: SessionDetail) -> impl IntoView {
             <Status status=s.status />
             <Errors count=s.errors word=true />
             <Blocked count=s.blocked word=true />
+            <Interrupted count=s.interrupted word=true />
             <span class="mono muted clip">{s.session_id.clone()}</span>
             <Copy text=s.session_id.clone() label="the session id" />
         </div>

@@ -1,7 +1,7 @@
 //! Sessions: every time it ran.
 
 use crate::client::{self, use_fetch};
-use crate::components::badge::{Blocked, Errors, Status, SystemBadge};
+use crate::components::badge::{Blocked, Errors, Interrupted, Status, SystemBadge};
 use crate::components::onboarding::Onboarding;
 use crate::components::sparkline::Sparkline;
 use crate::components::states::Fetched;
@@ -191,7 +191,7 @@ fn SessionTable(sessions: Vec<Session>) -> impl IntoView {
                 <td class="num">{s.traces}</td>
                 <td class="num">{tokens(s.tokens.total)}</td>
                 <td class="num" class:muted=unknown>{money}</td>
-                <td class="num"><Errors count=s.errors />" "<Blocked count=s.blocked /></td>
+                <td class="num"><Errors count=s.errors />" "<Blocked count=s.blocked />" "<Interrupted count=s.interrupted /></td>
             </tr>
         }
     };

@@ -5,6 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod captures;
+
+pub use captures::{Redis, replay};
+
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -45,6 +49,12 @@ impl Server {
     /// Starts it and waits until it says where it listens.
     #[must_use]
     pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with more options.
+    #[must_use]
+    pub fn with(options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut child = Command::new(binary())
             .args([
@@ -58,6 +68,7 @@ impl Server {
             ])
             .arg("--data-dir")
             .arg(dir.path())
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the server's binary; `cargo xtask build` makes it");

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use meshscope_tests::{Browser, Server};
+use meshscope_tests::{Browser, Redis, Server, replay};
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::trace::{
@@ -15,8 +15,6 @@ use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use thirtyfour::prelude::*;
-
-const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/captures");
 
 /// A conversation through the real SDK; spans, a log record and a metric.
 fn converse(
@@ -176,14 +174,7 @@ async fn a_real_sdk_shows_up_over_http_and_grpc() {
             "{row}"
         );
     }
-    browser
-        .page
-        .find(By::XPath("//tr[contains(., 'over-http')]//a"))
-        .await
-        .unwrap()
-        .click()
-        .await
-        .unwrap();
+    open_row(&browser, "over-http").await;
     browser.sees("concierge-service").await;
     browser
         .page
@@ -241,64 +232,103 @@ async fn a_real_sdk_shows_up_over_http_and_grpc() {
     browser.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn captures_show_as_their_users_think_of_them() {
-    let server = Server::start();
-    for name in [
-        "meshagent/0011-traces.pb",
-        "meshagent/0007-metrics.pb",
-        "meshagent/0010-metrics.pb",
-        "videosdk/0047-traces.pb",
-        "dexto/0001-traces.raw.json",
-        "meshflow/0008-traces.pb",
-    ] {
-        let signal = if name.contains("metrics") {
-            "metrics"
-        } else {
-            "traces"
-        };
-        let media = if name.ends_with(".pb") {
-            "application/x-protobuf"
-        } else {
-            "application/json"
-        };
-        server
-            .post(
-                &format!("/v1/{signal}"),
-                media,
-                std::fs::read(format!("{CAPTURES}/{name}")).unwrap(),
-            )
-            .await;
-    }
-    let browser = Browser::start().await;
+/// Clicks the first link of the row that has a text.
+async fn open_row(browser: &Browser, text: &str) {
+    let link = format!("//tr[contains(., '{text}')]//a");
     browser
         .page
-        .goto(format!("{}/sessions?range=all", server.studio))
+        .find(By::XPath(&link))
+        .await
+        .unwrap()
+        .click()
         .await
         .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn captures_show_as_their_users_think_of_them() {
+    let redis = Redis::start();
+    let server = Server::with(&["--mcp-mesh-redis", &redis.url()]);
+    redis.replay();
+    for system in ["meshagent", "videosdk", "meshflow", "dexto"] {
+        replay(&server, system).await;
+    }
+    let browser = Browser::start().await;
+    let at = |path: &str| format!("{}{path}", server.studio);
+    // Rooms, calls, runs, chats, requests: what each session list says, and what one session does.
+    let systems: [(&str, &[&str], &str, &[&str]); 5] = [
+        (
+            "meshagent",
+            &["gettingstarted", "sess-def", "504"],
+            "sess-def",
+            &["agent.turn", "Logs 4"],
+        ),
+        (
+            "videosdk",
+            &["call with Haley", "abcd-efgh-ijkl", "300"],
+            "call with Haley",
+            &["1 interrupted", "Logs 44"],
+        ),
+        (
+            "meshflow",
+            &["run 72cef9e3", "265", "critic, executor +2"],
+            "72cef9e3",
+            &["meshflow.agent.step", "Runs 4"],
+        ),
+        (
+            "dexto",
+            &["chat 6f9ed929", "840", "chat c04195d3"],
+            "6f9ed929",
+            &["agent.generate", "Runs 5"],
+        ),
+        (
+            "mcp_mesh",
+            &["generate_report", "dependent-service", "168"],
+            "generate_report",
+            &["generate_report", "Spans"],
+        ),
+    ];
+    for (system, listed, row, opened) in systems {
+        browser
+            .page
+            .goto(at(&format!("/sessions?range=all&system={system}")))
+            .await
+            .unwrap();
+        for text in listed {
+            browser.sees(text).await;
+        }
+        browser.screenshot(&format!("system-{system}")).await;
+        open_row(&browser, row).await;
+        for text in opened {
+            browser.sees(text).await;
+        }
+        browser.screenshot(&format!("system-{system}-session")).await;
+    }
+    // A turn with its tool, the framework's own spans folded away.
+    browser
+        .page
+        .goto(at("/sessions/sess-def?range=all"))
+        .await
+        .unwrap();
+    browser.sees("agent.turn").await;
+    open_row(&browser, "agent.turn").await;
+    browser.sees("of the framework's own spans are hidden").await;
+    browser.screenshot("system-meshagent-trace").await;
+    // What a sender calls fine and is not: the model call of the second turn.
+    browser
+        .page
+        .goto(at("/sessions/65f0-session?range=all"))
+        .await
+        .unwrap();
+    browser.sees("Agent Session").await;
+    open_row(&browser, "Agent Session").await;
     browser
         .until(
-            "five sessions",
-            "return document.querySelectorAll('table.sessions tbody tr').length === 5",
+            "the waterfall",
+            "return document.querySelector('.waterfall')?.dataset.rows > 10",
         )
         .await;
-    let rows = browser.texts("table.sessions tbody tr").await.join("\n");
-    for expected in [
-        "gettingstarted",
-        "504",
-        "call with Haley",
-        "300",
-        "chat 6f9ed929",
-        "run 72cef9e3",
-        "265",
-        "MeshAgent",
-        "VideoSDK",
-        "Dexto",
-        "MeshFlow",
-    ] {
-        assert!(rows.contains(expected), "{expected} is not in\n{rows}");
-    }
-    browser.screenshot("captures-sessions").await;
+    browser.screenshot("system-videosdk-trace").await;
     browser.stop().await;
 }
 

@@ -5,6 +5,8 @@ use meshscope_model::{
     Status, System, Tokens, TraceId,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A span as sent, and what it means.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +78,10 @@ pub struct SpanDetail {
     pub scope: Scope,
     /// What it means.
     pub meaning: SpanMeaning,
+    /// What gave each fact of `meaning`, by its name: attributes, those of the resource, events,
+    /// `name`, `scope` or `status`. Only where one span is asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub provenance: BTreeMap<String, Vec<String>>,
 }
 
 /// What a span means, in one vocabulary for all dialects.
@@ -225,6 +231,32 @@ impl SpanDetail {
                 cost_source: usage.and_then(|usage| usage.cost_source.clone()),
                 carbon_ug: usage.and_then(|usage| usage.carbon_ug),
             },
+            provenance: BTreeMap::new(),
+        }
+    }
+
+    /// The span as it was sent.
+    #[must_use]
+    pub fn to_span(&self) -> Span {
+        Span {
+            resource: Arc::new(self.resource.clone()),
+            scope: Arc::new(self.scope.clone()),
+            trace_id: self.trace_id,
+            span_id: self.span_id,
+            parent_span_id: self.parent_span_id,
+            trace_state: self.trace_state.clone(),
+            flags: self.flags,
+            name: self.name.clone(),
+            kind: self.kind,
+            start_time: self.started_at,
+            end_time: self.ended_at,
+            attributes: self.attributes.clone(),
+            dropped_attributes_count: self.dropped_attributes_count,
+            events: self.events.clone(),
+            dropped_events_count: self.dropped_events_count,
+            links: self.links.clone(),
+            dropped_links_count: self.dropped_links_count,
+            status: self.status.clone(),
         }
     }
 }

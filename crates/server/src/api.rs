@@ -12,6 +12,7 @@ use meshscope_api::{
     UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{SpanId, TraceId};
+use meshscope_telemetry::semconv::provenance::provenance;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::OpenApi;
@@ -245,9 +246,12 @@ async fn span(State(app): State<Arc<App>>, Path((trace, span)): Path<(String, St
         .parse()
         .map_err(|error| Problem::invalid_parameter("span_id", format!("{error}")))?;
     let kept = app.ask(move |store| store.span(trace, span)).await?;
-    json(&found(kept, || {
-        format!("there is no span {span} in trace {trace}")
-    })?)
+    let mut detail = found(kept, || format!("there is no span {span} in trace {trace}"))?;
+    detail.provenance = provenance(&detail.to_span())
+        .into_iter()
+        .map(|(fact, sources)| (fact.to_owned(), sources))
+        .collect();
+    json(&detail)
 }
 
 /// Log records, newest first.

@@ -67,6 +67,22 @@ fn fact(name: &'static str, value: impl IntoView) -> impl IntoView {
     view! { <div class="k">{name}</div><div>{value}</div> }
 }
 
+/// Which attributes gave the facts of these names, for the pointer that asks.
+fn sources(detail: &SpanDetail, facts: &[&str]) -> String {
+    let mut from: Vec<&str> = facts
+        .iter()
+        .filter_map(|fact| detail.provenance.get(*fact))
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    from.dedup();
+    if from.is_empty() {
+        String::new()
+    } else {
+        format!("from {}", from.join(", "))
+    }
+}
+
 #[component]
 fn Details(detail: SpanDetail, own: Option<i64>) -> impl IntoView {
     let m = detail.meaning.clone();
@@ -109,6 +125,7 @@ fn Details(detail: SpanDetail, own: Option<i64>) -> impl IntoView {
         };
         view! { <div class=class>{mark}{(!text.is_empty()).then(|| format!(": {text}"))}</div> }
     });
+    let from = |facts: &[&str]| sources(&detail, facts);
     let reported = m.reported_duration_ns.is_some();
     let raw_time = reported.then(|| {
         let sent = detail
@@ -133,18 +150,20 @@ fn Details(detail: SpanDetail, own: Option<i64>) -> impl IntoView {
             {fact("Service", detail.resource.service().to_owned())}
             {fact("Started", view! { <TimeText ns=detail.started_at /> })}
             {raw_time}
-            {m.model.clone().map(|model| fact("Model", model))}
-            {m.tool.clone().map(|tool| fact("Tool", tool))}
-            {m.tokens.input.map(|n| fact("Tokens in", view! { {format::integer(n)}{cached} }))}
-            {m.tokens.output.map(|n| fact("Tokens out", format::integer(n)))}
+            {m.model.clone().map(|model| fact("Model", view! { <span title=from(&["model"])>{model}</span> }))}
+            {m.tool.clone().map(|tool| fact("Tool", view! { <span title=from(&["tool"])>{tool}</span> }))}
+            {m.tokens.input.map(|n| fact("Tokens in", view! { <span title=from(&["tokens.input", "tokens.cached_input"])>{format::integer(n)}{cached}</span> }))}
+            {m.tokens.output.map(|n| fact("Tokens out", view! { <span title=from(&["tokens.output"])>{format::integer(n)}</span> }))}
             {m.tokens.total.filter(|_| m.tokens.input.is_none()).map(|n| fact("Tokens", format::integer(n)))}
-            {m.cost_pico_usd.map(|pico| fact("Cost", view! { {format::cost(pico)}<span class="muted">{source}</span> }))}
+            {m.cost_pico_usd.map(|pico| fact("Cost", view! { <span title=from(&["cost"])>{format::cost(pico)}</span><span class="muted">{source}</span> }))}
             {claim.map(|claim| fact("Claim", claim))}
             {m.carbon_ug.map(|ug| fact("Carbon", format::carbon(ug)))}
-            {m.time_to_first_token_ns.map(|ns| fact("First token", format::duration(ns)))}
+            {m.time_to_first_token_ns.map(|ns| fact("First token", view! { <span title=from(&["time_to_first_token"])>{format::duration(ns)}</span> }))}
+            {m.interrupted.then(|| fact("Interrupted", view! { <span title=from(&["interrupted"])>"before its end"</span> }))}
+            {m.uncertainty.map(|u| fact("Uncertainty", view! { <span title=from(&["uncertainty"])>{format!("{u:.3}")}</span> }))}
             {finish.map(|finish| fact("Finish", finish))}
-            {m.verdict.clone().map(|verdict| fact("Verdict", verdict))}
-            {m.session_id.clone().map(|session| fact("Session", view! { <SessionLink session /> }))}
+            {m.verdict.clone().map(|verdict| fact("Verdict", view! { <span title=from(&["verdict"])>{verdict}</span> }))}
+            {m.session_id.clone().map(|session| fact("Session", view! { <span title=from(&["session"])><SessionLink session /></span> }))}
         </div>
         <Tabs detail />
     }

@@ -9,6 +9,7 @@ mod mcp_mesh;
 mod meshagent;
 mod meshflow;
 mod openinference;
+pub mod provenance;
 mod read;
 mod videosdk;
 
