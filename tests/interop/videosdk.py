@@ -138,6 +138,7 @@ async def main():
     for component, (provider, model) in PROVIDERS.items():
         metrics.set_provider_info(component, provider, model)
     metrics.set_system_instructions("You are Haley.")
+    metrics.set_eou_config(SimpleNamespace(mode="DEFAULT", min_max_speech_wait_timeout=[0.5, 0.8]))
     metrics.configure_pipeline("full_cascading")
     traces = room.traces_flow_manager
     start = {"start_time": time.perf_counter()}

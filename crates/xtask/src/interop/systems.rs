@@ -167,11 +167,11 @@ const VIDEOSDK: System = System {
         title: Some("call with Haley"),
         room: Some("interop-room"),
         agents: &["Haley"],
-        models: &["eleven_flash_v2_5", "gpt-4o-mini", "nova-2", "silero"],
+        models: &["eleven_flash_v2_5", "eou-v1", "gpt-4o-mini", "nova-2", "silero"],
         tools: &["get_weather"],
         errors: &["429 rate limited"],
         interrupted: 1,
-        spans: 26,
+        spans: 28,
         logs_at_least: 40,
         tokens: Tokens {
             reasoning: None,
