@@ -282,7 +282,7 @@ async fn captures_show_as_their_users_think_of_them() {
             &["agent.generate", "Runs 5"],
         ),
         (
-            "mcp_mesh",
+            "mcp-mesh",
             &["generate_report", "dependent-service", "168"],
             "generate_report",
             &["generate_report", "Spans"],

@@ -29,7 +29,7 @@ pub(crate) fn test() -> Result<()> {
         run(cargo()
             .args([
                 "test",
-                "--quiet",
+                // No --quiet: cargo would hand it on to the runner, which does not know it.
                 "--target",
                 "wasm32-unknown-unknown",
                 "--package",
