@@ -9,7 +9,9 @@ use super::{Writing, engine_error, identity, ledger, read, rows};
 use crate::{StoreError, Written};
 use duckdb::Connection;
 use hashbrown::{HashMap, HashSet};
-use meshscope_model::{Batch, LogEntry, Origin, PointEntry, Resource, Scope, SpanEntry, SpanId, TraceId};
+use meshscope_model::{
+    Batch, LogEntry, Origin, PointEntry, Resource, Scope, SpanEntry, SpanId, System, TraceId,
+};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -184,7 +186,9 @@ impl Writing {
             let fingerprint = identity::span(span.trace_id, span.span_id);
             if let Some(slot) = here.get(&fingerprint).and_then(|at| fresh.spans.get_mut(*at)) {
                 merge_into(slot, entry, written);
-            } else if self.known.spans.look(fingerprint, span.start_time, now) == Seen::New {
+            } else if !told_in_parts(entry)
+                && self.known.spans.look(fingerprint, span.start_time, now) == Seen::New
+            {
                 self.add(fingerprint, Cow::Borrowed(entry), fresh, &mut here, now);
                 written.spans += 1;
             } else {
@@ -280,6 +284,12 @@ impl Writing {
             }
         }
     }
+}
+
+/// Whether a span may be told by several records that start it at different times: then its time
+/// says nothing of whether it is kept already.
+fn told_in_parts(entry: &SpanEntry) -> bool {
+    matches!(entry.facts.origin.system, System::McpMesh | System::MeshFlow)
 }
 
 fn merge_into(slot: &mut Cow<'_, SpanEntry>, entry: &SpanEntry, written: &mut Written) {
