@@ -7,6 +7,7 @@ mod identity;
 mod ledger;
 mod logs;
 mod mcp_mesh;
+mod measures;
 mod merge;
 mod metrics;
 mod newest;

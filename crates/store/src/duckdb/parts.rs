@@ -47,8 +47,10 @@ fn of_spans(condition: &str) -> String {
         min(place) FILTER (title IS NOT NULL) AS title_place, arg_min(title, place) FILTER (title IS NOT NULL) AS title,
         min(place) FILTER (error <> '' AND NOT blocked) AS error_place,
         arg_min(error, place) FILTER (error <> '' AND NOT blocked) AS error, min(error) FILTER (NOT blocked) AS any_error,
-        list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents,
-        list(DISTINCT model) FILTER (model IS NOT NULL) AS models
+        list_distinct(list(agent) FILTER (agent IS NOT NULL)) AS agents,
+        list_distinct(list(model) FILTER (model IS NOT NULL)) AS models,
+        lower(array_to_string(list_distinct(list_concat(list_concat(list(name), list(service)),
+            list_concat(list(tool) FILTER (tool IS NOT NULL), list(error) FILTER (error <> '')))), chr(10))) AS words
     FROM v GROUP BY trace_id, project, session_id"
     )
 }

@@ -1,15 +1,12 @@
 //! Usage: sums over the ledger, in buckets, groups and totals, and the rows under them.
 
 use super::read::{self, Filter};
-use super::{counted, parts};
+use super::{counted, measures, parts};
 use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
 use meshscope_api::query::{BUCKETS, UsageGroupBy, UsageQuery};
-use meshscope_api::usage::{
-    RunLatencyBucket, UsageBucket, UsageGroup, UsageMeasures, UsageReport, UsageRow, UsageRowPage,
-    UsageTotals,
-};
+use meshscope_api::usage::{RunLatencyBucket, UsageReport, UsageRow, UsageRowPage, UsageTotals};
 use meshscope_model::{Operation, SpanId};
 
 /// How many buckets a report has at the most when no width is asked for.
@@ -93,7 +90,7 @@ fn part_filter(query: &UsageQuery, (from, to): (i64, i64)) -> Filter {
 }
 
 /// Where the ledger's rows come from.
-struct Rows {
+pub(super) struct Rows {
     /// Named queries that must stand before a query, each with a comma after it.
     with: String,
     values: Vec<Value>,
@@ -132,8 +129,17 @@ impl Rows {
         })
     }
 
-    /// Every row of a query over `ledger`, the rows that `filter` chooses.
-    fn read<T>(
+    /// Claims over such rows that do not count.
+    fn claims(&self) -> &'static str {
+        match self.table {
+            "counted" => "covered",
+            "ledger" => "claims",
+            _ => "page_claims",
+        }
+    }
+
+    /// Every row of a query over `chosen`, the rows that `filter` chooses.
+    pub(super) fn read<T>(
         &self,
         connection: &Connection,
         doing: &'static str,
@@ -152,33 +158,8 @@ impl Rows {
     }
 }
 
-/// SQL of the measures, read by [`measures`].
-fn measures_sql() -> String {
-    format!(
-        "{}, {}, count(*) FILTER (cost IS NULL), count(*), count(*) FILTER (error), {}, {}, {}",
-        read::token_sums(),
-        read::sum_of("cost"),
-        read::sum_of("carbon"),
-        read::quantiles_of("duration"),
-        read::quantiles_of("time_to_first_token")
-    )
-}
-
-fn measures(row: &Row<'_>, first: usize) -> duckdb::Result<UsageMeasures> {
-    Ok(UsageMeasures {
-        tokens: read::tokens(row, first)?,
-        cost_pico_usd: row.get(first + 8)?,
-        unpriced_calls: row.get(first + 9)?,
-        calls: row.get(first + 10)?,
-        errors: row.get(first + 11)?,
-        carbon_ug: row.get(first + 12)?,
-        latency_ns: read::quantiles(row.get(first + 13)?),
-        time_to_first_token_ns: read::quantiles(row.get(first + 14)?),
-    })
-}
-
 /// Column or expression of a grouping.
-fn group_sql(by: UsageGroupBy) -> String {
+pub(super) fn group_sql(by: UsageGroupBy) -> String {
     match by {
         UsageGroupBy::Session => "session_id".to_owned(),
         UsageGroupBy::System => {
@@ -240,75 +221,31 @@ pub(super) fn report(
     let bucket_ns = query.bucket_ns.unwrap_or_else(|| width(from, to));
     let filter = filter(query, bounds);
     let rows = Rows::of(connection, query)?;
-    let (buckets, run_latency) = (
-        buckets(connection, query, &rows, &filter, bucket_ns)?,
-        run_latency(connection, query, bounds, bucket_ns)?,
-    );
+    let measured = measures::measure(connection, query, &rows, &filter, bucket_ns)?;
+    let mut totals = UsageTotals {
+        measures: measured.total,
+        ..UsageTotals::default()
+    };
+    let run_latency = runs(connection, query, bounds, bucket_ns, &mut totals)?;
+    totals.sessions = sessions(connection, query, &filter, bounds)?;
+    claims(connection, &rows, &filter, &mut totals)?;
     Ok(UsageReport {
         from,
         to,
         bucket_ns,
-        buckets,
-        groups: groups(connection, query, &rows, &filter)?,
+        buckets: measured.buckets,
+        groups: measured.groups,
         run_latency,
-        totals: totals(connection, query, &rows, &filter, bounds)?,
+        totals,
+        quantile_error: measured.quantile_error,
     })
 }
 
 /// SQL of the start of the bucket that a moment lies in.
-fn bucket_sql(moment: &str, ns: i64) -> String {
+pub(super) fn bucket_sql(moment: &str, ns: i64) -> String {
     format!(
         "(CASE WHEN {moment} >= 0 THEN {moment} // {ns} ELSE -((-{moment} + {ns} - 1) // {ns}) END * {ns})::BIGINT"
     )
-}
-
-fn buckets(
-    connection: &Connection,
-    query: &UsageQuery,
-    rows: &Rows,
-    filter: &Filter,
-    bucket_ns: i64,
-) -> Result<Vec<UsageBucket>, StoreError> {
-    let key = query.by.map(group_sql);
-    let sql = format!(
-        "SELECT {}, coalesce({}, ''), {} FROM chosen GROUP BY 1, 2 ORDER BY 1, 2",
-        bucket_sql("time", bucket_ns),
-        key.as_deref().unwrap_or("NULL"),
-        measures_sql()
-    );
-    rows.read(connection, "sum up usage", filter, &sql, |row| {
-        let name: String = row.get(1)?;
-        Ok(UsageBucket {
-            start: row.get(0)?,
-            group: query.by.map(|_| name),
-            measures: measures(row, 2)?,
-        })
-    })
-}
-
-fn groups(
-    connection: &Connection,
-    query: &UsageQuery,
-    rows: &Rows,
-    filter: &Filter,
-) -> Result<Vec<UsageGroup>, StoreError> {
-    let Some(by) = query.by else {
-        return Ok(Vec::new());
-    };
-    let sql = format!(
-        "SELECT coalesce({}, ''), CASE WHEN count(DISTINCT provider) = 1 THEN min(provider) END, {}
-        FROM chosen GROUP BY 1 ORDER BY sum(cost) DESC NULLS LAST, sum(total_tokens) DESC NULLS LAST, 1",
-        group_sql(by),
-        measures_sql()
-    );
-    rows.read(connection, "group usage", filter, &sql, |row| {
-        let provider: Option<String> = row.get(1)?;
-        Ok(UsageGroup {
-            group: row.get(0)?,
-            provider: provider.filter(|_| by == UsageGroupBy::Model),
-            measures: measures(row, 2)?,
-        })
-    })
 }
 
 /// Named query `runs` of the runs that are asked for.
@@ -323,79 +260,68 @@ fn runs_sql(parts: &Filter) -> String {
     )
 }
 
-fn run_latency(
+/// Counts the runs, and reads their latency in each bucket and in all.
+fn runs(
     connection: &Connection,
     query: &UsageQuery,
     bounds: (i64, i64),
     bucket_ns: i64,
+    totals: &mut UsageTotals,
 ) -> Result<Vec<RunLatencyBucket>, StoreError> {
     let parts = part_filter(query, bounds);
     let sql = format!(
-        "{} SELECT {}, count(*), {} FROM runs GROUP BY 1 ORDER BY 1",
+        "{} SELECT bucket, count(*), {}, count(*) FILTER (failed), count(*) FILTER (blocked)
+        FROM (SELECT {} AS bucket, * FROM runs) GROUP BY GROUPING SETS ((bucket), ()) ORDER BY 1 NULLS LAST",
         runs_sql(&parts),
+        read::quantiles_of("duration"),
         bucket_sql("start", bucket_ns),
-        read::quantiles_of("duration")
     );
-    read::rows(
+    let found = read::rows(
         connection,
         "read the latency of runs",
         &sql,
         parts.values,
         |row| {
-            let runs = u32::try_from(row.get::<_, i64>(1)?).unwrap_or(u32::MAX);
-            Ok(RunLatencyBucket {
-                start: row.get(0)?,
-                runs,
-                latency_ns: read::quantiles(row.get(2)?),
-            })
+            let latency = read::quantiles(row.get(2)?);
+            let Some(start) = row.get(0)? else {
+                totals.runs = row.get(1)?;
+                totals.run_latency_ns = latency;
+                totals.failed_runs = row.get(3)?;
+                totals.blocked_runs = row.get(4)?;
+                return Ok(None);
+            };
+            Ok(Some(RunLatencyBucket {
+                start,
+                runs: u32::try_from(row.get::<_, i64>(1)?).unwrap_or(u32::MAX),
+                latency_ns: latency,
+            }))
         },
-    )
+    )?;
+    Ok(found.into_iter().flatten().collect())
 }
 
-fn totals(
+/// Sums up what ancestors claim over calls that count already.
+fn claims(
     connection: &Connection,
-    query: &UsageQuery,
     rows: &Rows,
     filter: &Filter,
-    bounds: (i64, i64),
-) -> Result<UsageTotals, StoreError> {
-    let mut totals = UsageTotals::default();
-    let sql = format!("SELECT {} FROM chosen", measures_sql());
-    let all = rows.read(connection, "sum up usage", filter, &sql, |row| measures(row, 0))?;
-    if let Some(all) = all.into_iter().next() {
-        totals.measures = all;
-    }
-    let parts = part_filter(query, bounds);
+    totals: &mut UsageTotals,
+) -> Result<(), StoreError> {
     let sql = format!(
-        "{} SELECT count(*), count(*) FILTER (failed), count(*) FILTER (blocked), {} FROM runs",
-        runs_sql(&parts),
-        read::quantiles_of("duration")
-    );
-    read::rows(connection, "count runs", &sql, parts.values, |row| {
-        totals.runs = row.get(0)?;
-        totals.failed_runs = row.get(1)?;
-        totals.blocked_runs = row.get(2)?;
-        totals.run_latency_ns = read::quantiles(row.get(3)?);
-        Ok(())
-    })?;
-    totals.sessions = sessions(connection, query, filter, bounds)?;
-    let claims = if rows.table == "counted" {
-        "covered"
-    } else {
-        "claims"
-    };
-    let sql = format!(
-        "SELECT {}, {} FROM {claims} WHERE {}",
+        "WITH {} sums AS (SELECT {}, {} FROM {} WHERE {}) SELECT * FROM sums",
+        rows.with,
         read::sum_of("cost"),
         read::sum_of("total_tokens"),
+        rows.claims(),
         filter.sql()
     );
-    read::rows(connection, "sum up claims", &sql, filter.values.clone(), |row| {
+    let values = rows.values.iter().chain(&filter.values).cloned().collect();
+    read::rows(connection, "sum up claims", &sql, values, |row| {
         totals.claimed_cost_pico_usd = row.get(0)?;
         totals.claimed_tokens = row.get(1)?;
         Ok(())
     })?;
-    Ok(totals)
+    Ok(())
 }
 
 /// How many sessions took part.
@@ -450,16 +376,45 @@ pub(super) fn rows(
         );
     }
     let limit = query.list.limit as usize;
-    let sql = format!(
-        "WITH u AS (SELECT *, false AS uncounted FROM ledger UNION ALL SELECT *, true FROM claims)
-        SELECT time, trace_id::VARCHAR, span_id, session_id, project, system, room, service, agent, operation, model,
-            provider, duration, {}, cost, cost_source, uncounted, error, sequence
-        FROM u WHERE {} ORDER BY time DESC, sequence DESC LIMIT {}",
-        read::TOKEN_COLUMNS.join(", "),
-        filter.sql(),
-        limit + 1
+    let rows = Rows::of(connection, query)?;
+    // Sessions are looked up for the page alone where the rows come without.
+    let session = match rows.table {
+        "counted" => "NULL::VARCHAR AS session_id",
+        _ => "session_id",
+    };
+    let columns = format!(
+        "time, trace_id, span_id, project, system, room, service, agent, operation, model, provider, duration, {},
+        cost, cost_source, error, sequence, session, fallback_session, call, {session}",
+        read::TOKEN_COLUMNS.join(", ")
     );
-    let mut found = read::rows(connection, "read the ledger", &sql, filter.values, |row| {
+    let (chosen, claims) = (filter.sql(), rows.claims());
+    let sql = format!(
+        "WITH {} page AS MATERIALIZED (SELECT * FROM (
+            SELECT {columns}, false AS uncounted FROM {} WHERE {chosen}
+            UNION ALL SELECT {columns}, true FROM {claims} WHERE {chosen}) ORDER BY time DESC, sequence DESC LIMIT {}),
+        k AS (SELECT call, min(trace_id) AS trace_id FROM calls WHERE call IN (SELECT call FROM page) GROUP BY call),
+        t AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
+            WHERE trace_id IN (SELECT trace_id FROM page UNION ALL SELECT trace_id FROM k) GROUP BY trace_id)
+        SELECT page.time, page.trace_id::VARCHAR, page.span_id,
+            coalesce(page.session_id, page.session, t.session, page.fallback_session,
+                replace(coalesce(page.trace_id, k.trace_id)::VARCHAR, '-', '')),
+            project, system, room, service, agent, operation, model, provider, duration, {}, cost, cost_source, uncounted,
+            error, sequence
+        FROM page LEFT JOIN k ON k.call = page.call LEFT JOIN t ON t.trace_id = coalesce(page.trace_id, k.trace_id)
+        ORDER BY page.time DESC, sequence DESC",
+        rows.with,
+        rows.table,
+        limit + 1,
+        read::TOKEN_COLUMNS.join(", "),
+    );
+    let values = rows
+        .values
+        .iter()
+        .chain(&filter.values)
+        .chain(&filter.values)
+        .cloned()
+        .collect();
+    let mut found = read::rows(connection, "read the ledger", &sql, values, |row| {
         let uuid: Option<String> = row.get(1)?;
         let ledger = UsageRow {
             time: row.get(0)?,
