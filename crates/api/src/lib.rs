@@ -6,6 +6,7 @@
 
 pub mod accepted;
 pub mod columns;
+pub mod live;
 pub mod logs;
 pub mod mcp_mesh;
 pub mod metrics;
@@ -15,10 +16,12 @@ pub mod query;
 pub mod session;
 pub mod span;
 pub mod status;
+pub mod stream;
 pub mod trace;
 pub mod usage;
 
 pub use accepted::Accepted;
+pub use live::{Delta, Gap, GapReason, LivePoint, LiveSpan, Position, TraceSession};
 pub use logs::{Log, LogPage};
 pub use metrics::{MetricDetail, MetricInfo, MetricList, MetricSample, MetricSeries};
 pub use params::Params;
@@ -26,7 +29,10 @@ pub use problem::Problem;
 pub use query::{ListQuery, LogQuery, SeriesQuery, TimeRange, UsageGroupBy, UsageQuery};
 pub use session::{Project, ProjectList, Quantiles, Session, SessionDetail, SessionPage, SessionStatus};
 pub use span::{SpanDetail, SpanMeaning};
-pub use status::{Counts, IngestProblem, Listener, Queue, Rates, ServerStatus, StoreStatus};
+pub use status::{
+    Commits, Counts, IngestProblem, Listener, LiveStatus, Queue, Rates, Received, ServerStatus, StoreStatus,
+};
+pub use stream::StreamQuery;
 pub use trace::{TraceDetail, TracePage, TraceSummary};
 pub use usage::{
     RunLatencyBucket, UsageBucket, UsageGroup, UsageMeasures, UsageReport, UsageRow, UsageRowPage,

@@ -39,16 +39,9 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
             [Value::BigInt(time), Value::BigInt(time), Value::BigInt(sequence)],
         );
     }
-    let sql = format!(
-        "SELECT l.sequence, l.time, l.observed_time, l.severity_number, l.severity_text, l.body,
-            to_json(l.attributes)::VARCHAR, l.dropped_attributes, l.event_name, l.flags, l.trace_id::VARCHAR, l.span_id,
-            l.service, l.system, l.project, l.room, l.session_id, l.agent, r.content, c.content
-        FROM session_logs l LEFT JOIN emitters r ON r.id = l.resource LEFT JOIN emitters c ON c.id = l.scope
-        WHERE {} ORDER BY l.time DESC, l.sequence DESC LIMIT {}",
-        filter.sql(),
-        u64::from(query.limit) + 1
-    );
-    let mut logs = read::rows(connection, "list logs", &sql, filter.values, log)?;
+    let limit = u64::from(query.limit) + 1;
+    let order = format!("l.time DESC, l.sequence DESC LIMIT {limit}");
+    let mut logs = rows(connection, &filter.sql(), &order, filter.values)?;
     let more = logs.len() > query.limit as usize;
     logs.truncate(query.limit as usize);
     let next_cursor = logs
@@ -56,6 +49,23 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
         .filter(|_| more)
         .map(|last| read::write_cursor(&(last.time, last.sequence)));
     Ok(LogPage { logs, next_cursor })
+}
+
+/// The log records of a condition over `session_logs l`, in an order.
+pub(super) fn rows(
+    connection: &Connection,
+    condition: &str,
+    order: &str,
+    values: Vec<Value>,
+) -> Result<Vec<Log>, StoreError> {
+    let sql = format!(
+        "SELECT l.sequence, l.time, l.observed_time, l.severity_number, l.severity_text, l.body,
+            to_json(l.attributes)::VARCHAR, l.dropped_attributes, l.event_name, l.flags, l.trace_id::VARCHAR, l.span_id,
+            l.service, l.system, l.project, l.room, l.session_id, l.agent, r.content, c.content
+        FROM session_logs l LEFT JOIN emitters r ON r.id = l.resource LEFT JOIN emitters c ON c.id = l.scope
+        WHERE {condition} ORDER BY {order}"
+    );
+    read::rows(connection, "list logs", &sql, values, log)
 }
 
 fn log(row: &Row<'_>) -> duckdb::Result<Log> {

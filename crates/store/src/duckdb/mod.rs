@@ -10,18 +10,21 @@ mod price;
 mod read;
 mod schema;
 mod sessions;
+mod stream;
 mod traces;
 mod usage;
 mod value;
 mod write;
 
-use crate::{PriceOf, Store, StoreError, Written};
+use crate::{LiveRecords, PriceOf, Store, StoreError, StreamPosition, Written};
 use duckdb::{Config, Connection};
+use hashbrown::HashMap;
 use identity::Known;
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
-    SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
+    SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, TraceSession, UsageQuery,
+    UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
 use std::path::{Path, PathBuf};
@@ -113,12 +116,8 @@ impl DuckDb {
     fn with(connection: Connection, path: Option<PathBuf>) -> Result<Self, StoreError> {
         migrate(&connection, path.as_deref())?;
         let known = Known::load(&connection)?;
-        let last = "SELECT greatest((SELECT max(sequence) FROM spans), (SELECT max(sequence) FROM logs), \
-                    (SELECT max(sequence) FROM metric_points), 0)";
-        let sequence = connection
-            .query_row(last, [], |row| row.get::<_, Option<i64>>(0))
-            .map_err(engine_error("read the last sequence number"))?
-            .unwrap_or(0);
+        stream::name(&connection)?;
+        let sequence = stream::last(&connection)?;
         let writer = Mutex::new(Writing {
             connection,
             known,
@@ -261,6 +260,18 @@ impl Store for DuckDb {
 
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError> {
         self.read(|connection| traces::span(connection, trace_id, span_id))
+    }
+
+    fn position(&self) -> Result<StreamPosition, StoreError> {
+        self.read(stream::position)
+    }
+
+    fn since(&self, query: &StreamQuery, after: i64, upto: i64) -> Result<LiveRecords, StoreError> {
+        self.read(|connection| stream::since(connection, query, after, upto))
+    }
+
+    fn trace_sessions(&self, traces: &[TraceId]) -> Result<HashMap<TraceId, TraceSession>, StoreError> {
+        self.read(|connection| stream::trace_sessions(connection, traces))
     }
 
     fn logs(&self, query: &LogQuery, now: i64) -> Result<LogPage, StoreError> {

@@ -3,7 +3,7 @@
 use super::append::Columns;
 use super::identity::{self, Known};
 use super::{Writing, engine_error, ledger, read};
-use crate::{StoreError, Written};
+use crate::{ChangedSpan, Changes, StoreError, Written};
 use duckdb::Connection;
 use hashbrown::HashMap;
 use meshscope_model::metric::PointValue;
@@ -29,6 +29,16 @@ struct Fresh<'a> {
     /// Spans whose kept row gives way to a merged one.
     replaced: Vec<(TraceId, SpanId)>,
     added: Added,
+    places: Places,
+}
+
+/// Positions of the fresh records among those of their signal in all batches, for the live
+/// stream; of a merged span the position is not asked.
+#[derive(Default)]
+struct Places {
+    spans: Vec<u32>,
+    logs: Vec<u32>,
+    points: Vec<u32>,
 }
 
 /// Fingerprints that are known only once the transaction is committed.
@@ -41,8 +51,27 @@ struct Added {
     trace_sessions: Vec<u64>,
 }
 
+impl Fresh<'_> {
+    /// What was kept, with sequence numbers from `after` + 1 on.
+    fn changes(self, after: i64) -> Changes {
+        let spans = self.spans.into_iter().zip(self.places.spans);
+        Changes {
+            after,
+            spans: spans
+                .map(|(entry, place)| match entry {
+                    Cow::Borrowed(_) => ChangedSpan::Sent(place),
+                    Cow::Owned(entry) => ChangedSpan::Merged(Box::new(entry)),
+                })
+                .collect(),
+            logs: self.places.logs,
+            points: self.places.points,
+        }
+    }
+}
+
 impl Writing {
     pub(super) fn write(&mut self, batches: &[Batch]) -> Result<Written, StoreError> {
+        let after = self.sequence;
         let mut written = Written::default();
         let mut fresh = Fresh::default();
         let result = self
@@ -55,7 +84,7 @@ impl Writing {
                 points,
                 emitters,
                 trace_sessions,
-            } = fresh.added;
+            } = std::mem::take(&mut fresh.added);
             let known = &mut self.known;
             for (set, added) in [
                 (&mut known.spans, spans),
@@ -67,7 +96,10 @@ impl Writing {
                 added.iter().for_each(|fingerprint| _ = set.remove(fingerprint));
             }
         }
-        result.map(|()| written)
+        result.map(|()| {
+            written.changes = fresh.changes(after);
+            written
+        })
     }
 
     fn collect<'a>(
@@ -78,20 +110,21 @@ impl Writing {
     ) -> Result<(), StoreError> {
         let mut names = Names::default();
         self.spans(batches, fresh, written, &mut names)?;
-        for entry in batches.iter().flat_map(|batch| &batch.logs) {
+        for (place, entry) in (0..).zip(batches.iter().flat_map(|batch| &batch.logs)) {
             let resource = names.resource(&entry.record.resource, &mut self.known, fresh);
             names.scope(&entry.record.scope, &mut self.known, fresh);
             let fingerprint = identity::log(entry, resource);
             if self.known.logs.insert(fingerprint) {
                 fresh.added.logs.push(fingerprint);
                 fresh.logs.push((entry, fingerprint));
+                fresh.places.logs.push(place);
                 written.logs += 1;
                 if let Some(trace_id) = entry.record.trace_id {
                     note_session(trace_id, &entry.origin, &mut self.known, fresh);
                 }
             }
         }
-        for entry in batches.iter().flat_map(|batch| &batch.points) {
+        for (place, entry) in (0..).zip(batches.iter().flat_map(|batch| &batch.points)) {
             let resource = names.resource(&entry.point.resource, &mut self.known, fresh);
             names.scope(&entry.point.scope, &mut self.known, fresh);
             let series = identity::series(&entry.point, resource);
@@ -99,6 +132,7 @@ impl Writing {
             if self.known.points.insert(fingerprint) {
                 fresh.added.points.push(fingerprint);
                 fresh.points.push((entry, series, fingerprint));
+                fresh.places.points.push(place);
                 written.metric_points += 1;
             }
         }
@@ -115,7 +149,8 @@ impl Writing {
     ) -> Result<(), StoreError> {
         let mut here: HashMap<u64, usize> = HashMap::new();
         let mut again: Vec<&'a SpanEntry> = Vec::new();
-        for entry in batches.iter().flat_map(|batch| &batch.spans) {
+        let mut again_places: Vec<u32> = Vec::new();
+        for (place, entry) in (0..).zip(batches.iter().flat_map(|batch| &batch.spans)) {
             names.resource(&entry.span.resource, &mut self.known, fresh);
             names.scope(&entry.span.scope, &mut self.known, fresh);
             note_session(entry.span.trace_id, &entry.facts.origin, &mut self.known, fresh);
@@ -124,6 +159,7 @@ impl Writing {
                 fresh.added.spans.push(fingerprint);
                 here.insert(fingerprint, fresh.spans.len());
                 fresh.spans.push(Cow::Borrowed(entry));
+                fresh.places.spans.push(place);
                 written.spans += 1;
             } else if let Some(slot) = here
                 .get(&fingerprint)
@@ -138,16 +174,18 @@ impl Writing {
                 }
             } else {
                 again.push(entry);
+                again_places.push(place);
             }
         }
         let mut kept = read::spans_by_id(&self.connection, &again)?;
-        for entry in again {
+        for (place, entry) in again_places.into_iter().zip(again) {
             let id = (entry.span.trace_id, entry.span.span_id);
             let merged = match kept.get(&id) {
                 // Another span with the same fingerprint: this one is new.
                 None => {
                     kept.insert(id, entry.clone());
                     fresh.spans.push(Cow::Borrowed(entry));
+                    fresh.places.spans.push(place);
                     written.spans += 1;
                     continue;
                 }
@@ -168,6 +206,7 @@ impl Writing {
             } else {
                 fresh.replaced.push(id);
                 fresh.spans.push(Cow::Owned(merged));
+                fresh.places.spans.push(place);
             }
         }
         Ok(())
