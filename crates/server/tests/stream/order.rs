@@ -159,7 +159,7 @@ async fn a_cursor_outlives_the_server_and_one_of_another_store_is_told() {
         json!({"from": "ffff.7", "to": now, "reason": "unknown_cursor"})
     );
     // One from a future that is gone, as after a backup was put back.
-    let ahead = format!("cursor={}99", now);
+    let ahead = format!("cursor={now}99");
     let (mut follower, _) = Follower::start(&server, &ahead).await;
     assert_eq!(follower.next().await.unwrap().data["reason"], "unknown_cursor");
     keep(&server, "/v1/traces", &traces(&[span(4, &json!({}))])).await;
