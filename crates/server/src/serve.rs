@@ -42,7 +42,7 @@ pub struct Running {
 }
 
 /// How long a connection that is under way may hold up the end.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs the server until it is told to end.
 pub(crate) async fn run(config: Config) -> Result<(), String> {

@@ -55,7 +55,7 @@ pub(crate) struct Hub {
     head: watch::Sender<Head>,
     ring: Mutex<Ring>,
     sessions: Mutex<Sessions>,
-    /// Bytes of the ring, about.
+    /// Bytes of the ring, about, beside the latest commit.
     capacity: usize,
     /// How many records a subscriber may be behind before it is told of a gap.
     behind: i64,
@@ -110,13 +110,14 @@ impl Hub {
 
     fn keep(&self, chunk: Option<Chunk>) {
         let mut ring = lock(&self.ring);
-        let Some(chunk) = chunk.filter(|chunk| chunk.weight <= self.capacity) else {
+        let Some(chunk) = chunk else {
             self.forget(&mut ring);
             return;
         };
         ring.weight += chunk.weight;
         ring.chunks.push_back(Arc::new(chunk));
-        while ring.weight > self.capacity {
+        // The latest stays however large it is: everyone wants it at once.
+        while ring.weight > self.capacity && ring.chunks.len() > 1 {
             let Some(oldest) = ring.chunks.pop_front() else {
                 break;
             };

@@ -19,8 +19,10 @@ use tokio::time::Instant;
 const GATHER: Duration = Duration::from_millis(20);
 /// How long a stream may be silent.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How many sequence numbers one reading of the store covers.
-const PAGE: i64 = 1_000;
+/// Bytes of one event, about.
+const EVENT: usize = 1 << 20;
+/// How many sequence numbers one reading of the store covers: first, and at the most.
+const PAGES: (i64, i64) = (100, 1_000);
 
 /// Where a subscriber starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,15 +48,18 @@ pub(super) struct Subscriber {
     head: watch::Receiver<Head>,
     ready: VecDeque<Bytes>,
     view: Option<View>,
+    /// How many sequence numbers the next reading of the store covers.
+    page: i64,
     woken: Instant,
     told: Instant,
     ended: bool,
     _joined: Joined,
 }
 
-/// A commit as the subscriber sees it.
+/// A commit as the subscriber sees it. It does not hold the commit: while the client stands
+/// still, the ring may let go of it.
 struct View {
-    chunk: Arc<Chunk>,
+    after: i64,
     /// Which of its places are wanted.
     wanted: Vec<bool>,
 }
@@ -76,6 +81,7 @@ impl Subscriber {
             head,
             ready: VecDeque::new(),
             view: None,
+            page: PAGES.0,
             woken: now,
             told: now,
             ended: false,
@@ -162,7 +168,6 @@ impl Subscriber {
             return Some(());
         }
         if self.live && target - self.cursor > self.hub.behind {
-            self.view = None;
             let from = self.hub.cursor(self.cursor);
             self.gap(from, target, GapReason::Behind);
             return Some(());
@@ -172,7 +177,7 @@ impl Subscriber {
         match self.hub.find(self.cursor) {
             Ok(chunk) => self.tell_from_ring(chunk, target).await,
             Err(upto) => {
-                let upto = upto.min(target).min(self.cursor.saturating_add(PAGE));
+                let upto = upto.min(target).min(self.cursor.saturating_add(self.page));
                 self.tell_from_store(upto).await
             }
         }
@@ -197,38 +202,43 @@ impl Subscriber {
     /// Tells of one segment of a commit.
     async fn tell_from_ring(&mut self, chunk: Arc<Chunk>, target: i64) -> Option<()> {
         let index = self.index(&chunk).await?;
-        let same = self
-            .view
-            .as_ref()
-            .is_some_and(|view| Arc::ptr_eq(&view.chunk, &chunk));
-        if !same {
-            let wanted = index
-                .places()
-                .map(|place| self.query.wants_place(&place))
-                .collect();
-            let chunk = Arc::clone(&chunk);
-            self.view = Some(View { chunk, wanted });
+        if self.view.as_ref().is_none_or(|view| view.after != chunk.after()) {
+            let wanted = index.places().map(|place| self.query.wants_place(&place));
+            self.view = Some(View {
+                after: chunk.after(),
+                wanted: wanted.collect(),
+            });
         }
-        let wanted = self.view.as_ref().map_or(&[][..], |view| &view.wanted);
-        if !wanted.contains(&true) {
+        let places = self.view.as_ref().map_or(&[][..], |view| &view.wanted);
+        if !places.contains(&true) {
             self.cursor = chunk.last().min(target);
-            self.view = None;
             return Some(());
         }
         let number = |sequence: i64| usize::try_from(sequence - chunk.after()).unwrap_or(0);
         let first = number(self.cursor);
-        let segment = (first / SEGMENT + 1) * SEGMENT;
-        let end = segment.min(chunk.len()).min(number(target));
-        let place_wanted = |n: &usize| wanted.get(index.place_number(*n)).copied().unwrap_or(false);
+        let segment = ((first / SEGMENT + 1) * SEGMENT).min(chunk.len());
+        let mut end = segment.min(number(target));
+        let here = |n: &usize| places.get(index.place_number(*n)).copied().unwrap_or(false);
+        let whole = self.query.wants_whole_places();
+        let wanted = (first..end).filter(|n| here(n) && (whole || self.wants(&chunk, index, *n)));
+        let mut wanted: Vec<usize> = wanted.collect();
+        let mut bytes = 0;
+        let too_many = wanted.iter().position(|n| {
+            bytes += chunk.encoded(index, *n).len();
+            bytes > EVENT
+        });
+        // One record goes out however large it is.
+        if let Some(cut) = too_many.map(|cut| cut.max(1)) {
+            end = wanted.get(cut).copied().unwrap_or(end);
+            wanted.truncate(cut);
+        }
+        let complete = first.is_multiple_of(SEGMENT) && end == segment && wanted.len() == end - first;
         self.cursor = chunk.after() + i64::try_from(end).unwrap_or(i64::MAX);
         let cursor = self.hub.cursor(self.cursor);
-        let complete = first.is_multiple_of(SEGMENT) && end == segment.min(chunk.len());
-        let delta = if complete && self.query.wants_whole_places() && (first..end).all(|n| place_wanted(&n)) {
+        let delta = if complete {
             chunk.whole(index, first..end, &cursor)
         } else {
-            let numbers = (first..end).filter(place_wanted);
-            let numbers = numbers.filter(|n| self.wants(&chunk, index, *n));
-            frame::of_chunk(&chunk, index, numbers, &cursor)
+            frame::of_chunk(&chunk, index, wanted.into_iter(), &cursor)
         };
         self.tell(delta);
         Some(())
@@ -290,6 +300,12 @@ impl Subscriber {
             return Some(());
         }
         self.cursor = upto;
+        let bytes = delta.as_ref().map_or(0, Bytes::len);
+        self.page = if bytes > EVENT {
+            (self.page / 2).max(1)
+        } else {
+            (self.page * 2).min(PAGES.1)
+        };
         self.tell(delta);
         Some(())
     }

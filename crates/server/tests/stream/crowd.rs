@@ -151,3 +151,12 @@ async fn two_hundred_follow_and_ten_of_them_stall() {
     assert_eq!(server.get("status").await["live"]["gaps"], "0");
     drop(stalled);
 }
+
+#[tokio::test]
+async fn a_client_that_stands_still_does_not_hold_up_the_end() {
+    let mut server = Server::start().await;
+    let stalled = stall(&server, "").await;
+    flood(&server, 0, 1_000).await;
+    server.running.take().unwrap().stop().await.unwrap();
+    drop(stalled);
+}
