@@ -21,7 +21,7 @@ pub mod trace;
 pub mod usage;
 
 pub use accepted::Accepted;
-pub use live::{Delta, Gap, GapReason, LivePoint, LiveSpan, Position, TraceSession};
+pub use live::{Delta, Gap, GapReason, LivePoint, LiveSpan, Position};
 pub use logs::{Log, LogPage};
 pub use metrics::{MetricDetail, MetricInfo, MetricList, MetricSample, MetricSeries};
 pub use params::Params;

@@ -12,11 +12,12 @@ pub use crate::changes::{ChangedSpan, Changes, LiveRecords, StreamPosition};
 pub use crate::duckdb::{DuckDb, Options};
 
 use hashbrown::HashMap;
+use meshscope_analysis::TraceSession;
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
-    SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, TraceSession, UsageQuery,
-    UsageReport, UsageRowPage,
+    SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
+    UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanId, TraceId, Usage};
 

@@ -2,7 +2,7 @@
 
 use super::chunk::{Chunk, Record};
 use super::lock;
-use meshscope_api::TraceSession;
+use meshscope_analysis::TraceSession;
 use meshscope_api::live::project_of;
 use meshscope_api::stream::Place;
 use meshscope_model::{Origin, System, TraceId};
@@ -97,6 +97,7 @@ pub(super) fn index(chunk: &Chunk, store: &dyn Store, sessions: &Mutex<Sessions>
         places: Vec::new(),
         of: Vec::with_capacity(chunk.len()),
     };
+    let unknown = TraceSession::default();
     let mut numbers: HashMap<Key<'_>, u32> = HashMap::new();
     let mut latest: Option<(Key<'_>, u32)> = None;
     for number in 0..chunk.len() {
@@ -104,22 +105,32 @@ pub(super) fn index(chunk: &Chunk, store: &dyn Store, sessions: &Mutex<Sessions>
             index.of.push(0);
             continue;
         };
-        let (origin, service, session) = match record {
+        let (origin, service, trace, noise) = match record {
             Record::Span(entry) => {
-                let own = (!entry.facts.noise).then_some(entry.span.trace_id);
-                let session = session(&traces, Some(entry.span.trace_id), own, &entry.facts.origin);
-                (&entry.facts.origin, entry.span.resource.service(), session)
+                let (span, facts) = (&entry.span, &entry.facts);
+                (
+                    &facts.origin,
+                    span.resource.service(),
+                    Some(span.trace_id),
+                    facts.noise,
+                )
             }
             Record::Log(entry) => {
-                let trace = entry.record.trace_id;
-                let session = session(&traces, trace, trace, &entry.origin);
-                (&entry.origin, entry.record.resource.service(), session)
+                let record = &entry.record;
+                (&entry.origin, record.resource.service(), record.trace_id, false)
             }
             Record::Point(entry) => {
                 let trace = entry.call.and_then(|call| calls.get(&call.key).copied());
-                let session = session(&traces, trace, trace, &entry.origin);
-                (&entry.origin, entry.point.resource.service(), session)
+                (&entry.origin, entry.point.resource.service(), trace, false)
             }
+        };
+        let session = match trace {
+            Some(id) => traces.get(&id).unwrap_or(&unknown).resolve(origin, id, noise),
+            None => origin
+                .session
+                .as_deref()
+                .or(origin.fallback_session.as_deref())
+                .map(Cow::Borrowed),
         };
         let key = Key {
             project: project_of(origin),
@@ -145,22 +156,6 @@ pub(super) fn index(chunk: &Chunk, store: &dyn Store, sessions: &Mutex<Sessions>
         latest = Some((key, number));
     }
     index
-}
-
-/// The session of a record: by its trace, else that trace itself.
-fn session<'a>(
-    traces: &'a HashMap<TraceId, TraceSession>,
-    trace: Option<TraceId>,
-    else_trace: Option<TraceId>,
-    origin: &'a Origin,
-) -> Option<Cow<'a, str>> {
-    let found = match trace.and_then(|trace| traces.get(&trace)) {
-        Some(trace) => trace.of(origin),
-        None => origin.session.as_deref().or(origin.fallback_session.as_deref()),
-    };
-    found
-        .map(Cow::Borrowed)
-        .or_else(|| else_trace.map(|trace| Cow::Owned(trace.to_string())))
 }
 
 /// The traces of the calls that spans of the commit describe.
@@ -199,7 +194,7 @@ fn sessions_of(
         let mut known = lock(sessions);
         for (trace_id, origin) in said(chunk) {
             if let Some(session) = known.traces.get_mut(&trace_id) {
-                session.add(origin);
+                session.learn(origin);
             }
         }
         let (remembered, unknown): (Vec<_>, Vec<_>) =

@@ -20,11 +20,12 @@ use crate::{LiveRecords, PriceOf, Store, StoreError, StreamPosition, Written};
 use duckdb::{Config, Connection};
 use hashbrown::HashMap;
 use identity::Known;
+use meshscope_analysis::TraceSession;
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
-    SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, TraceSession, UsageQuery,
-    UsageReport, UsageRowPage,
+    SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
+    UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
 use std::path::{Path, PathBuf};

@@ -6,8 +6,10 @@ use crate::{LiveRecords, StoreError, StreamPosition};
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
 use hashbrown::HashMap;
-use meshscope_api::{LivePoint, LiveSpan, StreamQuery, TraceSession};
+use meshscope_analysis::TraceSession;
+use meshscope_api::{LivePoint, LiveSpan, StreamQuery};
 use meshscope_model::{MetricKind, Operation, Origin, PointValue, SpanId, StatusCode, Temporality, TraceId};
+use std::borrow::Cow;
 
 /// Gives the file a name of its own, once.
 pub(super) fn name(connection: &Connection) -> Result<(), StoreError> {
@@ -77,6 +79,7 @@ pub(super) fn trace_sessions(
             let session = TraceSession {
                 named: row.get(1)?,
                 fallback: row.get(2)?,
+                ..TraceSession::default()
             };
             Ok((read::trace_id_of(&row.get::<_, String>(0)?), session))
         };
@@ -172,11 +175,11 @@ fn spans(connection: &Connection, filter: Filter) -> Result<Vec<LiveSpan>, Store
             Ok((span(row)?, origin(row, 22)?))
         })?;
     let ids = rows.iter().map(|(span, origin)| (Some(span.trace_id), origin));
-    let sessions = sessions_of(connection, ids)?;
+    let (sessions, unknown) = (sessions_of(connection, ids)?, TraceSession::default());
     for (span, origin) in &mut rows {
-        let trace = sessions.get(&span.trace_id).cloned().unwrap_or_default();
-        let own = || (!span.noise).then(|| span.trace_id.to_string());
-        span.session_id = trace.of(origin).map(str::to_owned).or_else(own);
+        let session = sessions.get(&span.trace_id).unwrap_or(&unknown);
+        let session = session.resolve(origin, span.trace_id, span.noise);
+        span.session_id = session.map(Cow::into_owned);
     }
     Ok(rows.into_iter().map(|(span, _)| span).collect())
 }
