@@ -78,6 +78,10 @@ async fn metrics_are_what_prometheus_reads_and_agree_with_the_status() {
     }
     assert_eq!(server.json("/v1/logs", &json!({"resourceLogs": 5})).await.0, 400);
 
+    // The writer puts the queue right after its answers.
+    while server.get("status").await["queue"]["records"] != "0" {
+        tokio::task::yield_now().await;
+    }
     let (status, media, metrics) = text(&server, "/metrics").await;
     assert_eq!(
         (status, media.as_str()),
