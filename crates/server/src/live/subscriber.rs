@@ -22,7 +22,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Bytes of one event, about.
 const EVENT: usize = 1 << 20;
 /// How many sequence numbers one reading of the store covers: first, and at the most.
-const PAGES: (i64, i64) = (100, 1_000);
+const PAGES: (i64, i64) = (100, 16_000);
 
 /// Where a subscriber starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -303,8 +303,10 @@ impl Subscriber {
         let bytes = delta.as_ref().map_or(0, Bytes::len);
         self.page = if bytes > EVENT {
             (self.page / 2).max(1)
-        } else {
+        } else if bytes < EVENT / 2 {
             (self.page * 2).min(PAGES.1)
+        } else {
+            self.page
         };
         self.tell(delta);
         Some(())
