@@ -41,7 +41,14 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
     }
     let limit = u64::from(query.limit) + 1;
     let order = format!("l.time DESC, l.sequence DESC LIMIT {limit}");
-    let mut logs = rows(connection, &filter.sql(), &order, filter.values)?;
+    let mut logs = rows(
+        connection,
+        "session_logs",
+        &filter.sql(),
+        &order,
+        filter.values,
+        log,
+    )?;
     let more = logs.len() > query.limit as usize;
     logs.truncate(query.limit as usize);
     let next_cursor = logs
@@ -51,24 +58,27 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
     Ok(LogPage { logs, next_cursor })
 }
 
-/// The log records of a condition over `session_logs l`, in an order.
-pub(super) fn rows(
+/// The log records of a condition over a table or view `l`, in an order; their columns are read
+/// by [`log`], and after them stands the session to fall back to.
+pub(super) fn rows<T>(
     connection: &Connection,
+    table: &str,
     condition: &str,
     order: &str,
     values: Vec<Value>,
-) -> Result<Vec<Log>, StoreError> {
+    read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+) -> Result<Vec<T>, StoreError> {
     let sql = format!(
         "SELECT l.sequence, l.time, l.observed_time, l.severity_number, l.severity_text, l.body,
             to_json(l.attributes)::VARCHAR, l.dropped_attributes, l.event_name, l.flags, l.trace_id::VARCHAR, l.span_id,
-            l.service, l.system, l.project, l.room, l.session_id, l.agent, r.content, c.content
-        FROM session_logs l LEFT JOIN emitters r ON r.id = l.resource LEFT JOIN emitters c ON c.id = l.scope
+            l.service, l.system, l.project, l.room, l.session_id, l.agent, r.content, c.content, l.fallback_session
+        FROM {table} l LEFT JOIN emitters r ON r.id = l.resource LEFT JOIN emitters c ON c.id = l.scope
         WHERE {condition} ORDER BY {order}"
     );
-    read::rows(connection, "list logs", &sql, values, log)
+    read::rows(connection, "list logs", &sql, values, read)
 }
 
-fn log(row: &Row<'_>) -> duckdb::Result<Log> {
+pub(super) fn log(row: &Row<'_>) -> duckdb::Result<Log> {
     let text = |index: usize| row.get::<_, Option<String>>(index);
     Ok(Log {
         sequence: row.get(0)?,

@@ -7,7 +7,7 @@ use duckdb::types::Value;
 use duckdb::{Connection, Row};
 use hashbrown::HashMap;
 use meshscope_analysis::TraceSession;
-use meshscope_api::{LivePoint, LiveSpan, StreamQuery};
+use meshscope_api::{LivePoint, LiveSpan, Log, StreamQuery};
 use meshscope_model::{MetricKind, Operation, Origin, PointValue, SpanId, StatusCode, Temporality, TraceId};
 use std::borrow::Cow;
 
@@ -125,7 +125,7 @@ pub(super) fn since(
         if let Some(min) = query.min_severity {
             filter.add("l.severity_number >= ?", [Value::UTinyInt(min)]);
         }
-        records.logs = logs::rows(connection, &filter.sql(), "l.sequence", filter.values)?;
+        records.logs = logs_of(connection, filter)?;
     }
     if query.signals.metrics {
         records.points = points(connection, filter("p"))?;
@@ -135,8 +135,8 @@ pub(super) fn since(
     Ok(records)
 }
 
-/// A record with what it says of its session itself.
-type Placed<T> = (T, Origin);
+/// A record with its trace and what it says of its session itself.
+type Placed<T> = (T, Option<TraceId>, Origin);
 
 /// What a record says of its session, out of two columns from `first` on.
 fn origin(row: &Row<'_>, first: usize) -> duckdb::Result<Origin> {
@@ -147,16 +147,31 @@ fn origin(row: &Row<'_>, first: usize) -> duckdb::Result<Origin> {
     })
 }
 
-/// The sessions of the traces that `origins` do not name themselves.
-fn sessions_of<'a>(
+/// Gives each record its session. The views that know it are not asked: they go over all traces.
+fn settle<T>(
     connection: &Connection,
-    records: impl Iterator<Item = (Option<TraceId>, &'a Origin)>,
-) -> Result<HashMap<TraceId, TraceSession>, StoreError> {
-    let unnamed = records.filter(|(_, origin)| origin.session.is_none());
-    let mut traces: Vec<TraceId> = unnamed.filter_map(|(trace_id, _)| trace_id).collect();
+    placed: Vec<Placed<T>>,
+    set: impl Fn(&mut T, Option<TraceId>, &TraceSession, &Origin),
+) -> Result<Vec<T>, StoreError> {
+    let unnamed = placed.iter().filter(|(.., origin)| origin.session.is_none());
+    let mut traces: Vec<TraceId> = unnamed.filter_map(|(_, trace_id, _)| *trace_id).collect();
     traces.sort_unstable();
     traces.dedup();
-    trace_sessions(connection, &traces)
+    let (sessions, unknown) = (trace_sessions(connection, &traces)?, TraceSession::default());
+    let settled = placed.into_iter().map(|(mut record, trace_id, origin)| {
+        let session = trace_id.and_then(|id| sessions.get(&id)).unwrap_or(&unknown);
+        set(&mut record, trace_id, session, &origin);
+        record
+    });
+    Ok(settled.collect())
+}
+
+/// The session of a log record or point.
+fn session(trace_id: Option<TraceId>, session: &TraceSession, origin: &Origin) -> Option<String> {
+    match trace_id {
+        Some(id) => session.resolve(origin, id, false).map(Cow::into_owned),
+        None => origin.session.clone().or_else(|| origin.fallback_session.clone()),
+    }
 }
 
 fn spans(connection: &Connection, filter: Filter) -> Result<Vec<LiveSpan>, StoreError> {
@@ -170,18 +185,15 @@ fn spans(connection: &Connection, filter: Filter) -> Result<Vec<LiveSpan>, Store
         read::TOKEN_COLUMNS.map(|name| format!("u.{name}")).join(", "),
         filter.sql()
     );
-    let mut rows: Vec<Placed<LiveSpan>> =
-        read::rows(connection, "read spans by arrival", &sql, filter.values, |row| {
-            Ok((span(row)?, origin(row, 22)?))
-        })?;
-    let ids = rows.iter().map(|(span, origin)| (Some(span.trace_id), origin));
-    let (sessions, unknown) = (sessions_of(connection, ids)?, TraceSession::default());
-    for (span, origin) in &mut rows {
-        let session = sessions.get(&span.trace_id).unwrap_or(&unknown);
+    let rows = read::rows(connection, "read spans by arrival", &sql, filter.values, |row| {
+        let span = span(row)?;
+        let trace_id = Some(span.trace_id);
+        Ok((span, trace_id, origin(row, 22)?))
+    })?;
+    settle(connection, rows, |span, _, session, origin| {
         let session = session.resolve(origin, span.trace_id, span.noise);
         span.session_id = session.map(Cow::into_owned);
-    }
-    Ok(rows.into_iter().map(|(span, _)| span).collect())
+    })
 }
 
 fn span(row: &Row<'_>) -> duckdb::Result<LiveSpan> {
@@ -214,21 +226,47 @@ fn span(row: &Row<'_>) -> duckdb::Result<LiveSpan> {
     })
 }
 
+fn logs_of(connection: &Connection, filter: Filter) -> Result<Vec<Log>, StoreError> {
+    let own = "(SELECT *, session AS session_id FROM logs)";
+    let rows = logs::rows(
+        connection,
+        own,
+        &filter.sql(),
+        "l.sequence",
+        filter.values,
+        |row| {
+            let log = logs::log(row)?;
+            let origin = Origin {
+                session: log.session_id.clone(),
+                fallback_session: row.get(20)?,
+                ..Origin::default()
+            };
+            let trace_id = log.trace_id;
+            Ok((log, trace_id, origin))
+        },
+    )?;
+    settle(connection, rows, |log, trace_id, known, origin| {
+        log.session_id = session(trace_id, known, origin);
+    })
+}
+
 fn points(connection: &Connection, filter: Filter) -> Result<Vec<LivePoint>, StoreError> {
     let sql = format!(
         "SELECT p.sequence, p.name, p.unit, p.kind, p.temporality, p.monotonic, p.service,
             to_json(p.attributes)::VARCHAR, p.start_time, p.time, p.number, p.value, p.agent, p.project, p.room,
-            p.system, p.session_id
-        FROM session_points p WHERE {} ORDER BY p.sequence",
+            p.system, p.session, p.fallback_session, k.trace_id::VARCHAR
+        FROM metric_points p LEFT JOIN call_trace k ON k.call = p.call WHERE {} ORDER BY p.sequence",
         filter.sql()
     );
-    read::rows(
-        connection,
-        "read metric points by arrival",
-        &sql,
-        filter.values,
-        point,
-    )
+    let doing = "read metric points by arrival";
+    let rows = read::rows(connection, doing, &sql, filter.values, |row| {
+        let trace_id: Option<String> = row.get(18)?;
+        let trace_id = trace_id.as_deref().map(read::trace_id_of);
+        Ok((point(row)?, trace_id, origin(row, 16)?))
+    })?;
+    settle(connection, rows, |point, trace_id, known, origin| {
+        point.session_id = session(trace_id, known, origin);
+    })
 }
 
 fn point(row: &Row<'_>) -> duckdb::Result<LivePoint> {
@@ -255,7 +293,7 @@ fn point(row: &Row<'_>) -> duckdb::Result<LivePoint> {
         time: row.get(9)?,
         value,
         agent: row.get(12)?,
-        session_id: row.get(16)?,
+        session_id: None,
         project: row.get(13)?,
         room: row.get(14)?,
         system: read::system(row.get(15)?),
