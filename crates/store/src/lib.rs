@@ -123,7 +123,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// The records with sequence numbers above `after` and up to `upto` that `query`'s project,
     /// room, service, system and signals leave in, in the order of their numbers. A span that
-    /// changed stands under its latest number only. The other filters are the caller's.
+    /// changed stands under its latest number only. Session, severity and text may let through
+    /// what is not wanted: to look again is the caller's.
     fn since(&self, query: &StreamQuery, after: i64, upto: i64) -> Result<LiveRecords, StoreError>;
 
     /// What the records of these traces say of their session; those that say nothing are absent.

@@ -111,6 +111,9 @@ pub(super) fn since(
         filter.equal(&column("project"), query.project.as_deref());
         filter.equal(&column("room"), query.room.as_deref());
         filter.equal(&column("service"), query.service.as_deref());
+        // One that names no session may belong to it by its trace.
+        let session = format!("{table}.session = ? OR {table}.session IS NULL");
+        filter.text(&session, query.session.as_deref());
         if let Some(system) = query.system {
             filter.add(&format!("{table}.system = ?"), [Value::UTinyInt(system as u8)]);
         }
