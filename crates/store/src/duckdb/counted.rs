@@ -71,17 +71,19 @@ LEFT JOIN {sessions} t ON t.trace_id = coalesce(u.trace_id, k.trace_id)"
     )
 }
 
-/// Makes the views `counted`, `ledger` and `claims` over the whole ledger.
+/// Makes the views `counted`, `covered`, `ledger` and `claims` over the whole ledger; the last
+/// two have sessions, which cost the most.
 pub(super) fn views() -> String {
     format!(
         "CREATE OR REPLACE VIEW counted AS {};
+        CREATE OR REPLACE VIEW covered AS {};
         CREATE OR REPLACE VIEW ledger AS {};
         CREATE OR REPLACE VIEW claims AS SELECT u.*, coalesce(u.session, t.session, u.fallback_session,
             replace(u.trace_id::VARCHAR, '-', '')) AS session_id
-        FROM ({}) u LEFT JOIN trace_session t ON t.trace_id = u.trace_id;",
+        FROM covered u LEFT JOIN trace_session t ON t.trace_id = u.trace_id;",
         counted("usage"),
+        covered("usage"),
         ledger("counted", "trace_session"),
-        covered("usage")
     )
 }
 

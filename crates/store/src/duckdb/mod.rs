@@ -107,6 +107,8 @@ impl DuckDb {
             .max_memory(&format!("{}MiB", options.memory_mib))
             .and_then(|config| config.threads(i64::try_from(options.threads).unwrap_or(2)))
             .and_then(|config| config.enable_autoload_extension(false))
+            .and_then(|config| config.with("storage_compatibility_version", "latest"))
+            .and_then(|config| config.with("checkpoint_threshold", "256MiB"))
             .map_err(engine_error(doing))?;
         let connection = Connection::open_with_flags(&path, config).map_err(|error| {
             let detail = error.to_string();

@@ -1,6 +1,7 @@
 //! Usage: sums over the ledger, in buckets, groups and totals, and the rows under them.
 
 use super::read::{self, Filter};
+use super::{counted, parts};
 use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
@@ -53,55 +54,102 @@ fn filter(query: &UsageQuery, (from, to): (i64, i64)) -> Filter {
     filter
 }
 
-/// The same selection over spans, for what is counted by runs and sessions.
-fn span_filter(query: &UsageQuery, (from, to): (i64, i64)) -> Filter {
+/// The same selection over the roll-up, for what is counted by runs and sessions.
+fn part_filter(query: &UsageQuery, (from, to): (i64, i64)) -> Filter {
     let list = &query.list;
     let mut filter = Filter::default();
     filter.add(
-        "start_time >= ? AND start_time <= ?",
-        [Value::BigInt(from), Value::BigInt(to)],
+        "first <= ? AND last >= ?",
+        [Value::BigInt(to), Value::BigInt(from)],
     );
     for (column, text) in [
         ("project", &list.project),
         ("session_id", &list.session),
         ("room", &list.room),
-        ("agent", &list.agent),
+    ] {
+        filter.equal(column, text.as_deref());
+    }
+    filter.text("list_contains(agents, ?)", list.agent.as_deref());
+    if let Some(system) = list.system {
+        filter.add("system = ?", [Value::UTinyInt(system as u8)]);
+    }
+    // What the roll-up does not know is asked of the spans.
+    let mut spans = Filter::default();
+    for (column, text) in [
         ("model", &list.model),
         ("provider", &query.provider),
         ("tool", &query.tool),
         ("service", &query.service),
         ("role", &query.role),
     ] {
-        filter.equal(column, text.as_deref());
+        spans.equal(column, text.as_deref());
     }
-    if let Some(system) = list.system {
-        filter.add("system = ?", [Value::UTinyInt(system as u8)]);
+    if !spans.values.is_empty() {
+        spans.equal("agent", list.agent.as_deref());
+        let within = format!("trace_id IN (SELECT trace_id FROM spans WHERE {})", spans.sql());
+        filter.add(&within, spans.values);
     }
     filter
 }
 
-/// The same selection over logs and metric points.
-fn record_filter(query: &UsageQuery, (from, to): (i64, i64)) -> Filter {
-    let list = &query.list;
-    let mut filter = Filter::default();
-    filter.add("session_id IS NOT NULL", []);
-    filter.add(
-        "time >= ? AND time <= ?",
-        [Value::BigInt(from), Value::BigInt(to)],
-    );
-    for (column, text) in [
-        ("project", &list.project),
-        ("session_id", &list.session),
-        ("room", &list.room),
-        ("agent", &list.agent),
-        ("service", &query.service),
-    ] {
-        filter.equal(column, text.as_deref());
+/// Where the ledger's rows come from.
+struct Rows {
+    /// Named queries that must stand before a query, each with a comma after it.
+    with: String,
+    values: Vec<Value>,
+    table: &'static str,
+}
+
+impl Rows {
+    /// All rows, with their sessions only when these are asked for; for one session only what
+    /// belongs to it.
+    fn of(connection: &Connection, query: &UsageQuery) -> Result<Self, StoreError> {
+        let list = &query.list;
+        let Some(session) = &list.session else {
+            let sessions = list.q.is_some() || query.by == Some(UsageGroupBy::Session);
+            return Ok(Self {
+                with: String::new(),
+                values: Vec::new(),
+                table: if sessions { "ledger" } else { "counted" },
+            });
+        };
+        let text = || vec![Value::Text(session.clone())];
+        let sql = "SELECT min(first), max(last) FROM parts WHERE session_id = ?";
+        let window = read::rows(connection, "find a session", sql, text(), |row| {
+            Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
+        })?;
+        Ok(Self {
+            with: format!(
+                "page_sessions AS (SELECT DISTINCT project, session_id FROM {} WHERE session_id = ?),
+                page_traces AS (SELECT DISTINCT trace_id FROM parts
+                    WHERE spans > 0 AND (project, session_id) IN (SELECT (project, session_id) FROM page_sessions)),
+                {},",
+                parts::all(),
+                counted::of_page(window.into_iter().next().flatten().unwrap_or((0, 0)))
+            ),
+            values: text(),
+            table: "page_ledger",
+        })
     }
-    if let Some(system) = list.system {
-        filter.add("system = ?", [Value::UTinyInt(system as u8)]);
+
+    /// Every row of a query over `ledger`, the rows that `filter` chooses.
+    fn read<T>(
+        &self,
+        connection: &Connection,
+        doing: &'static str,
+        filter: &Filter,
+        sql: &str,
+        row: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let sql = format!(
+            "WITH {} chosen AS (SELECT * FROM {} WHERE {}) {sql}",
+            self.with,
+            self.table,
+            filter.sql()
+        );
+        let values = self.values.iter().chain(&filter.values).cloned().collect();
+        read::rows(connection, doing, &sql, values, row)
     }
-    filter
 }
 
 /// SQL of the measures, read by [`measures`].
@@ -152,11 +200,9 @@ fn shown(
     if asked.from.is_some_and(|from| from != 0) || asked.from.is_none() {
         return Ok((bounds.0, asked.to.unwrap_or(now).max(bounds.0.saturating_add(1))));
     }
-    let filter = span_filter(query, bounds);
-    let sql = format!(
-        "SELECT min(start_time), max(start_time) FROM session_spans WHERE {} AND start_time > 0",
-        filter.sql()
-    );
+    let mut filter = part_filter(query, bounds);
+    filter.add("spans > 0 AND first > 0", []);
+    let sql = format!("SELECT min(first), max(last) FROM parts WHERE {}", filter.sql());
     let found = read::rows(
         connection,
         "read the range of usage",
@@ -192,63 +238,109 @@ pub(super) fn report(
     let bounds = query.list.range.bounds(now);
     let (from, to) = shown(connection, query, bounds, now)?;
     let bucket_ns = query.bucket_ns.unwrap_or_else(|| width(from, to));
-    let group = query.by.map(group_sql);
     let filter = filter(query, bounds);
-    let key = group.as_deref().unwrap_or("NULL");
-    let start = format!(
-        "(CASE WHEN {{t}} >= 0 THEN {{t}} // {bucket_ns} ELSE -((-{{t}} + {bucket_ns} - 1) // {bucket_ns}) END * {bucket_ns})::BIGINT"
+    let rows = Rows::of(connection, query)?;
+    let (buckets, run_latency) = (
+        buckets(connection, query, &rows, &filter, bucket_ns)?,
+        run_latency(connection, query, bounds, bucket_ns)?,
     );
-    let bucket = start.replace("{t}", "time");
+    Ok(UsageReport {
+        from,
+        to,
+        bucket_ns,
+        buckets,
+        groups: groups(connection, query, &rows, &filter)?,
+        run_latency,
+        totals: totals(connection, query, &rows, &filter, bounds)?,
+    })
+}
+
+/// SQL of the start of the bucket that a moment lies in.
+fn bucket_sql(moment: &str, ns: i64) -> String {
+    format!(
+        "(CASE WHEN {moment} >= 0 THEN {moment} // {ns} ELSE -((-{moment} + {ns} - 1) // {ns}) END * {ns})::BIGINT"
+    )
+}
+
+fn buckets(
+    connection: &Connection,
+    query: &UsageQuery,
+    rows: &Rows,
+    filter: &Filter,
+    bucket_ns: i64,
+) -> Result<Vec<UsageBucket>, StoreError> {
+    let key = query.by.map(group_sql);
     let sql = format!(
-        "SELECT {bucket}, coalesce({key}, ''), {} FROM ledger WHERE {} GROUP BY 1, 2 ORDER BY 1, 2",
-        measures_sql(),
-        filter.sql()
+        "SELECT {}, coalesce({}, ''), {} FROM chosen GROUP BY 1, 2 ORDER BY 1, 2",
+        bucket_sql("time", bucket_ns),
+        key.as_deref().unwrap_or("NULL"),
+        measures_sql()
     );
-    let buckets = read::rows(connection, "sum up usage", &sql, filter.values.clone(), |row| {
+    rows.read(connection, "sum up usage", filter, &sql, |row| {
         let name: String = row.get(1)?;
         Ok(UsageBucket {
             start: row.get(0)?,
             group: query.by.map(|_| name),
             measures: measures(row, 2)?,
         })
-    })?;
-    let mut groups = Vec::new();
-    if query.by.is_some() {
-        let sql = format!(
-            "SELECT coalesce({key}, ''), CASE WHEN count(DISTINCT provider) = 1 THEN min(provider) END, {}
-            FROM ledger WHERE {} GROUP BY 1 ORDER BY sum(cost) DESC NULLS LAST, sum(total_tokens) DESC NULLS LAST, 1",
-            measures_sql(),
-            filter.sql()
-        );
-        let by_model = query.by == Some(UsageGroupBy::Model);
-        groups = read::rows(connection, "group usage", &sql, filter.values.clone(), |row| {
-            let provider: Option<String> = row.get(1)?;
-            Ok(UsageGroup {
-                group: row.get(0)?,
-                provider: provider.filter(|_| by_model),
-                measures: measures(row, 2)?,
-            })
-        })?;
-    }
-    let spans = span_filter(query, bounds);
-    let runs = format!(
-        "WITH hit AS (SELECT DISTINCT trace_id FROM session_spans WHERE {}),
-        runs AS (SELECT min(start_time) AS start,
-            least(max(last_time)::HUGEINT - min(start_time)::HUGEINT, 9223372036854775807)::BIGINT AS duration,
-            bool_or(error IS NOT NULL AND NOT blocked) AS failed, bool_or(blocked) AS blocked
-            FROM spans SEMI JOIN hit USING (trace_id) GROUP BY trace_id)",
-        spans.sql()
-    );
+    })
+}
+
+fn groups(
+    connection: &Connection,
+    query: &UsageQuery,
+    rows: &Rows,
+    filter: &Filter,
+) -> Result<Vec<UsageGroup>, StoreError> {
+    let Some(by) = query.by else {
+        return Ok(Vec::new());
+    };
     let sql = format!(
-        "{runs} SELECT {}, count(*), {} FROM runs GROUP BY 1 ORDER BY 1",
-        start.replace("{t}", "start"),
+        "SELECT coalesce({}, ''), CASE WHEN count(DISTINCT provider) = 1 THEN min(provider) END, {}
+        FROM chosen GROUP BY 1 ORDER BY sum(cost) DESC NULLS LAST, sum(total_tokens) DESC NULLS LAST, 1",
+        group_sql(by),
+        measures_sql()
+    );
+    rows.read(connection, "group usage", filter, &sql, |row| {
+        let provider: Option<String> = row.get(1)?;
+        Ok(UsageGroup {
+            group: row.get(0)?,
+            provider: provider.filter(|_| by == UsageGroupBy::Model),
+            measures: measures(row, 2)?,
+        })
+    })
+}
+
+/// Named query `runs` of the runs that are asked for.
+fn runs_sql(parts: &Filter) -> String {
+    format!(
+        "WITH hit AS (SELECT DISTINCT trace_id FROM parts WHERE spans > 0 AND {}),
+        runs AS (SELECT min(first) AS start,
+            least(max(last)::HUGEINT - min(first)::HUGEINT, 9223372036854775807)::BIGINT AS duration,
+            sum(errors) > 0 AS failed, sum(blocked) > 0 AS blocked
+            FROM (SELECT * FROM parts WHERE spans > 0) SEMI JOIN hit USING (trace_id) GROUP BY trace_id)",
+        parts.sql()
+    )
+}
+
+fn run_latency(
+    connection: &Connection,
+    query: &UsageQuery,
+    bounds: (i64, i64),
+    bucket_ns: i64,
+) -> Result<Vec<RunLatencyBucket>, StoreError> {
+    let parts = part_filter(query, bounds);
+    let sql = format!(
+        "{} SELECT {}, count(*), {} FROM runs GROUP BY 1 ORDER BY 1",
+        runs_sql(&parts),
+        bucket_sql("start", bucket_ns),
         read::quantiles_of("duration")
     );
-    let run_latency = read::rows(
+    read::rows(
         connection,
         "read the latency of runs",
         &sql,
-        spans.values.clone(),
+        parts.values,
         |row| {
             let runs = u32::try_from(row.get::<_, i64>(1)?).unwrap_or(u32::MAX);
             Ok(RunLatencyBucket {
@@ -257,78 +349,90 @@ pub(super) fn report(
                 latency_ns: read::quantiles(row.get(2)?),
             })
         },
-    )?;
+    )
+}
+
+fn totals(
+    connection: &Connection,
+    query: &UsageQuery,
+    rows: &Rows,
+    filter: &Filter,
+    bounds: (i64, i64),
+) -> Result<UsageTotals, StoreError> {
     let mut totals = UsageTotals::default();
-    let sql = format!("SELECT {} FROM ledger WHERE {}", measures_sql(), filter.sql());
-    if let Some(all) = read::rows(connection, "sum up usage", &sql, filter.values.clone(), |row| {
-        measures(row, 0)
-    })?
-    .pop()
-    {
+    let sql = format!("SELECT {} FROM chosen", measures_sql());
+    let all = rows.read(connection, "sum up usage", filter, &sql, |row| measures(row, 0))?;
+    if let Some(all) = all.into_iter().next() {
         totals.measures = all;
     }
+    let parts = part_filter(query, bounds);
     let sql = format!(
-        "{runs} SELECT count(*), count(*) FILTER (failed), count(*) FILTER (blocked), {} FROM runs",
+        "{} SELECT count(*), count(*) FILTER (failed), count(*) FILTER (blocked), {} FROM runs",
+        runs_sql(&parts),
         read::quantiles_of("duration")
     );
-    read::rows(connection, "count runs", &sql, spans.values.clone(), |row| {
+    read::rows(connection, "count runs", &sql, parts.values, |row| {
         totals.runs = row.get(0)?;
         totals.failed_runs = row.get(1)?;
         totals.blocked_runs = row.get(2)?;
         totals.run_latency_ns = read::quantiles(row.get(3)?);
         Ok(())
     })?;
-    let mut parts = vec![
-        format!(
-            "SELECT DISTINCT project, session_id FROM session_spans WHERE session_id IS NOT NULL AND {}",
-            spans.sql()
-        ),
-        format!(
-            "SELECT DISTINCT project, session_id FROM ledger WHERE session_id IS NOT NULL AND {}",
-            filter.sql()
-        ),
-    ];
-    let mut values: Vec<Value> = spans.values.into_iter().chain(filter.values.clone()).collect();
-    // Logs and points know no model, tool or role: with such a filter they are not of the selection.
-    let calls_only = [&query.list.model, &query.provider, &query.tool, &query.role]
-        .into_iter()
-        .any(Option::is_some);
-    for view in ["session_logs", "session_points"]
-        .into_iter()
-        .filter(|_| !calls_only)
-    {
-        let mut records = record_filter(query, bounds);
-        parts.push(format!(
-            "SELECT DISTINCT project, session_id FROM {view} WHERE {}",
-            records.sql()
-        ));
-        values.append(&mut records.values);
-    }
-    let sql = format!("SELECT count(*) FROM ({})", parts.join(" UNION "));
-    read::rows(connection, "count sessions", &sql, values, |row| {
-        totals.sessions = row.get(0)?;
-        Ok(())
-    })?;
+    totals.sessions = sessions(connection, query, filter, bounds)?;
+    let claims = if rows.table == "counted" {
+        "covered"
+    } else {
+        "claims"
+    };
     let sql = format!(
-        "SELECT {}, {} FROM claims WHERE {}",
+        "SELECT {}, {} FROM {claims} WHERE {}",
         read::sum_of("cost"),
         read::sum_of("total_tokens"),
         filter.sql()
     );
-    read::rows(connection, "sum up claims", &sql, filter.values, |row| {
+    read::rows(connection, "sum up claims", &sql, filter.values.clone(), |row| {
         totals.claimed_cost_pico_usd = row.get(0)?;
         totals.claimed_tokens = row.get(1)?;
         Ok(())
     })?;
-    Ok(UsageReport {
-        from,
-        to,
-        bucket_ns,
-        buckets,
-        groups,
-        run_latency,
-        totals,
-    })
+    Ok(totals)
+}
+
+/// How many sessions took part.
+fn sessions(
+    connection: &Connection,
+    query: &UsageQuery,
+    filter: &Filter,
+    bounds: (i64, i64),
+) -> Result<u64, StoreError> {
+    let list = &query.list;
+    let parts = part_filter(query, bounds);
+    let mut sql = format!(
+        "SELECT project, session_id FROM {} WHERE session_id IS NOT NULL AND {}",
+        parts::all(),
+        parts.sql()
+    );
+    let mut values = parts.values;
+    // Calls that only counters tell are of no span.
+    let of_calls = [
+        &list.model,
+        &list.agent,
+        &query.provider,
+        &query.tool,
+        &query.role,
+        &query.service,
+        &list.q,
+    ];
+    if of_calls.into_iter().any(Option::is_some) {
+        sql = format!(
+            "{sql} UNION ALL SELECT project, session_id FROM ledger WHERE session_id IS NOT NULL AND {}",
+            filter.sql()
+        );
+        values.extend(filter.values.clone());
+    }
+    let sql = format!("SELECT count(*) FROM (SELECT DISTINCT project, session_id FROM ({sql}))");
+    let count = read::rows(connection, "count sessions", &sql, values, |row| row.get(0))?;
+    Ok(count.into_iter().next().unwrap_or(0))
 }
 
 /// The ledger rows under a figure, newest first; claims that were not counted stand among them.
