@@ -20,6 +20,23 @@ pub struct ServerStatus {
     pub counts: Counts,
     /// What came in lately.
     pub rates: Rates,
+    /// What came in since the start.
+    #[serde(default)]
+    pub received: Received,
+    /// How long commits take.
+    #[serde(default)]
+    pub commits: Commits,
+    /// The live stream.
+    #[serde(default)]
+    pub live: LiveStatus,
+    /// Memory that the process holds, bytes; absent where the system does not tell.
+    #[serde(
+        default,
+        with = "meshscope_model::decimal::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub memory_bytes: Option<u64>,
     /// The writer's queue.
     pub queue: Queue,
     /// The store.
@@ -68,6 +85,77 @@ pub struct Rates {
     pub logs_per_second: f64,
     /// Metric points a second.
     pub metric_points_per_second: f64,
+}
+
+/// What came in since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Received {
+    /// Spans that were new.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub spans: u64,
+    /// Spans that were there already, as a sender repeats what it heard no answer to.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub repeated_spans: u64,
+    /// Spans that said more of one that was there.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub merged_spans: u64,
+    /// Log records.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub logs: u64,
+    /// Metric points.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub metric_points: u64,
+    /// Records that were left out; `problems` says why.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub rejected: u64,
+}
+
+/// How long commits take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Commits {
+    /// Commits since the start.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub count: u64,
+    /// Median of the latest 500, ns; 0 when there was none.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub p50_ns: i64,
+    /// 95th percentile of the latest 500, ns; 0 when there was none.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub p95_ns: i64,
+}
+
+/// The live stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LiveStatus {
+    /// Who follows it now.
+    pub subscribers: u32,
+    /// Deltas told since the start.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub deltas: u64,
+    /// Gaps told since the start.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub gaps: u64,
+    /// Bytes that the latest commits take in memory for those who follow, about.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub buffer_bytes: u64,
 }
 
 /// The writer's queue.
@@ -233,6 +321,12 @@ pub struct IngestProblem {
     #[serde(with = "meshscope_model::decimal")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub seen: u64,
+    /// What was wrong, without its numbers: problems that have this in common are one kind.
+    #[serde(default)]
+    pub kind: String,
     /// The latest message.
     pub message: String,
+    /// The latest messages that differ, latest first, at most 3.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
 }

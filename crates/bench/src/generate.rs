@@ -6,7 +6,9 @@ use meshscope_model::{
 use std::sync::Arc;
 
 /// Spans of one trace.
-const TRACE: u64 = 20;
+pub(crate) const TRACE: u64 = 20;
+/// Start of the first span, ns since the epoch, and how much later each next one starts.
+const START: (i64, i64) = (1_795_220_548_000_000_000, 10_000);
 
 /// Spans `from..to` of the workload.
 pub(crate) fn spans(from: u64, to: u64) -> Vec<Span> {
@@ -25,6 +27,11 @@ pub(crate) fn spans(from: u64, to: u64) -> Vec<Span> {
     (from..to).map(|n| span(n, &resource, &scope)).collect()
 }
 
+/// Which span starts then.
+pub(crate) fn number_of(start_time: i64) -> u64 {
+    ((start_time - START.0) / START.1) as u64
+}
+
 /// A number that looks random and is not.
 fn mix(n: u64) -> u64 {
     let z = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -33,7 +40,7 @@ fn mix(n: u64) -> u64 {
 
 fn span(n: u64, resource: &Arc<Resource>, scope: &Arc<Scope>) -> Span {
     let (trace, within) = (n / TRACE, n % TRACE);
-    let start = 1_795_220_548_000_000_000 + n as i64 * 10_000;
+    let start = START.0 + n as i64 * START.1;
     let chat = within % 3 == 1;
     let operation = if chat { "chat" } else { "execute_tool" };
     let models = ["gpt-4o", "gpt-4o-mini", "claude-sonnet-4-5"];

@@ -11,7 +11,7 @@ use std::time::Instant;
 /// Spans of one request.
 const BATCH: usize = 2_000;
 /// Connections at a time.
-const CONNECTIONS: usize = 8;
+pub(crate) const CONNECTIONS: usize = 8;
 
 pub(crate) fn run(spans: usize) {
     let spans = spans.div_ceil(BATCH) * BATCH;
@@ -50,7 +50,7 @@ pub(crate) fn run(spans: usize) {
     println!("  ratio: {:.2}", durable / raw);
 }
 
-fn post(connection: &mut TcpStream, host: &str, body: &[u8]) {
+pub(crate) fn post(connection: &mut TcpStream, host: &str, body: &[u8]) {
     let head = format!(
         "POST /v1/traces HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-protobuf\r\ncontent-length: {}\r\n\r\n",
         body.len()

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo xtask bench ingest [SPANS]   durable spans/s over OTLP/HTTP, and the raw engine's rows/s
+//! cargo xtask bench live [SPANS]     what 200 subscribers of the stream cost, and whether they miss anything
 //! cargo xtask bench paint [RUNS]     first paint and first row of the studio from a cold cache
 //! ```
 
@@ -9,6 +10,7 @@
 
 mod generate;
 mod ingest;
+mod live;
 mod paint;
 mod raw;
 
@@ -22,11 +24,12 @@ fn main() {
         .unwrap();
     match what.as_str() {
         "ingest" => ingest::run(number.unwrap_or(500_000)),
+        "live" => runtime.block_on(live::run(number.unwrap_or(800_000) as u64)),
         "paint" => runtime.block_on(paint::run(number.unwrap_or(5))),
         "all" => {
             ingest::run(number.unwrap_or(500_000));
             runtime.block_on(paint::run(5));
         }
-        _ => println!("bench ingest [SPANS] | paint [RUNS]"),
+        _ => println!("bench ingest [SPANS] | live [SPANS] | paint [RUNS]"),
     }
 }

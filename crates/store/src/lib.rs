@@ -4,15 +4,20 @@
 //! `writer::Writer` groups what waits into one transaction and answers each request after
 //! the commit: an acknowledged record is durable.
 
+mod changes;
 mod duckdb;
 pub mod writer;
 
+pub use crate::changes::{ChangedSpan, Changes, LiveRecords, StreamPosition};
 pub use crate::duckdb::{DuckDb, Options};
 
+use hashbrown::HashMap;
+use meshscope_analysis::TraceSession;
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
-    SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
+    SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
+    UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanId, TraceId, Usage};
 
@@ -55,7 +60,7 @@ pub enum StoreError {
 pub type PriceOf<'a> = dyn Fn(Option<&str>, &str, &Usage) -> Option<(i64, String)> + 'a;
 
 /// What a write changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Written {
     /// Spans that were new.
     pub spans: u64,
@@ -67,6 +72,8 @@ pub struct Written {
     pub logs: u64,
     /// Metric points.
     pub metric_points: u64,
+    /// Which records these are, for the live stream.
+    pub changes: Changes,
 }
 
 /// A store of telemetry. Calls block; the server makes them off its async threads. `now` is
@@ -110,6 +117,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// One span with everything it carries.
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError>;
+
+    /// Which store this is, and which sequence numbers it can tell of.
+    fn position(&self) -> Result<StreamPosition, StoreError>;
+
+    /// The records with sequence numbers above `after` and up to `upto` that `query`'s project,
+    /// room, service, system and signals leave in, in the order of their numbers. A span that
+    /// changed stands under its latest number only. Session, severity and text may let through
+    /// what is not wanted: to look again is the caller's.
+    fn since(&self, query: &StreamQuery, after: i64, upto: i64) -> Result<LiveRecords, StoreError>;
+
+    /// What the records of these traces say of their session; those that say nothing are absent.
+    fn trace_sessions(&self, traces: &[TraceId]) -> Result<HashMap<TraceId, TraceSession>, StoreError>;
 
     /// Log records, newest first.
     fn logs(&self, query: &LogQuery, now: i64) -> Result<LogPage, StoreError>;

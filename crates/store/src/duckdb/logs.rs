@@ -53,36 +53,30 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
             "SELECT trace_id FROM parts WHERE session_id = ? UNION ALL SELECT trace_id FROM logs WHERE fallback_session = ?",
         ),
     };
+    let order = "l.time DESC, l.sequence DESC";
     let t = format!(
         "t AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
         WHERE trace_id IN ({traces}) GROUP BY trace_id)"
     );
     let page = format!(
-        "page AS MATERIALIZED (SELECT l.* FROM logs l {known} WHERE {}
-        ORDER BY l.time DESC, l.sequence DESC LIMIT {})",
+        "page AS MATERIALIZED (SELECT l.* FROM logs l {known} WHERE {} ORDER BY {order} LIMIT {})",
         filter.sql(),
         u64::from(query.limit) + 1
     );
-    let with = if query.session.is_some() {
-        [t, page]
-    } else {
-        [page, t]
+    let source = Rows {
+        with: if query.session.is_some() {
+            format!("WITH {t}, {page}")
+        } else {
+            format!("WITH {page}, {t}")
+        },
+        table: "(SELECT p.*, coalesce(p.session, t.session, p.fallback_session, replace(p.trace_id::VARCHAR, '-', '')) \
+            AS session_id FROM page p LEFT JOIN t ON t.trace_id = p.trace_id)",
+        condition: "true".to_owned(),
+        order,
     };
-    let sql = format!(
-        "WITH {}
-        SELECT l.sequence, l.time, l.observed_time, l.severity_number, l.severity_text, l.body,
-            to_json(l.attributes)::VARCHAR, l.dropped_attributes, l.event_name, l.flags, l.trace_id::VARCHAR, l.span_id,
-            l.service, l.system, l.project, l.room,
-            coalesce(l.session, t.session, l.fallback_session, replace(l.trace_id::VARCHAR, '-', '')), l.agent,
-            r.content, c.content
-        FROM page l LEFT JOIN t ON t.trace_id = l.trace_id
-        LEFT JOIN emitters r ON r.id = l.resource LEFT JOIN emitters c ON c.id = l.scope
-        ORDER BY l.time DESC, l.sequence DESC",
-        with.join(", ")
-    );
     let session = query.session.iter().map(|session| Value::Text(session.clone()));
     let values = session.clone().chain(session).chain(filter.values).collect();
-    let mut logs = read::rows(connection, "list logs", &sql, values, log)?;
+    let mut logs = rows(connection, &source, values, log)?;
     let more = logs.len() > query.limit as usize;
     logs.truncate(query.limit as usize);
     let next_cursor = logs
@@ -92,7 +86,40 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
     Ok(LogPage { logs, next_cursor })
 }
 
-fn log(row: &Row<'_>) -> duckdb::Result<Log> {
+/// Which log records to read, in which order.
+pub(super) struct Rows<'a> {
+    /// Named queries before the table, or nothing.
+    pub(super) with: String,
+    /// SQL of a table with the columns of `logs` and `session_id`; it is named `l`.
+    pub(super) table: &'a str,
+    pub(super) condition: String,
+    pub(super) order: &'a str,
+}
+
+/// Log records; their columns are read by [`log`], and after them stands the session to fall
+/// back to.
+pub(super) fn rows<T>(
+    connection: &Connection,
+    Rows {
+        with,
+        table,
+        condition,
+        order,
+    }: &Rows<'_>,
+    values: Vec<Value>,
+    read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    let sql = format!(
+        "{with} SELECT l.sequence, l.time, l.observed_time, l.severity_number, l.severity_text, l.body,
+            to_json(l.attributes)::VARCHAR, l.dropped_attributes, l.event_name, l.flags, l.trace_id::VARCHAR, l.span_id,
+            l.service, l.system, l.project, l.room, l.session_id, l.agent, r.content, c.content, l.fallback_session
+        FROM {table} l LEFT JOIN emitters r ON r.id = l.resource LEFT JOIN emitters c ON c.id = l.scope
+        WHERE {condition} ORDER BY {order}"
+    );
+    read::rows(connection, "list logs", &sql, values, read)
+}
+
+pub(super) fn log(row: &Row<'_>) -> duckdb::Result<Log> {
     let text = |index: usize| row.get::<_, Option<String>>(index);
     Ok(Log {
         sequence: row.get(0)?,

@@ -2,6 +2,7 @@
 
 mod append;
 mod attribute;
+mod changes;
 mod counted;
 mod identity;
 mod ledger;
@@ -19,18 +20,22 @@ mod rows;
 mod schema;
 mod sessions;
 mod slots;
+mod stream;
 mod traces;
 mod usage;
 mod value;
 mod write;
 
-use crate::{PriceOf, Store, StoreError, Written};
+use crate::{LiveRecords, PriceOf, Store, StoreError, StreamPosition, Written};
 use duckdb::{Config, Connection};
+use hashbrown::HashMap;
 use identity::Known;
+use meshscope_analysis::TraceSession;
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
-    SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
+    SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
+    UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
 use slots::{Counter, Published, Slots};
@@ -131,12 +136,8 @@ impl DuckDb {
         let known = Known::load(&connection, write::now())?;
         let slots = Arc::new(Slots::load(&connection)?);
         let published = Arc::new(Published::new(Arc::clone(&slots)));
-        let last = "SELECT greatest((SELECT max(sequence) FROM spans), (SELECT max(sequence) FROM logs), \
-                    (SELECT max(sequence) FROM metric_points), 0)";
-        let sequence = connection
-            .query_row(last, [], |row| row.get::<_, Option<i64>>(0))
-            .map_err(engine_error("read the last sequence number"))?
-            .unwrap_or(0);
+        stream::name(&connection)?;
+        let sequence = stream::last(&connection)?;
         let writer = Mutex::new(Writing {
             connection,
             known,
@@ -303,6 +304,18 @@ impl Store for DuckDb {
 
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError> {
         self.read_attributes(|connection, slots| traces::span(connection, slots, trace_id, span_id))
+    }
+
+    fn position(&self) -> Result<StreamPosition, StoreError> {
+        self.read(stream::position)
+    }
+
+    fn since(&self, query: &StreamQuery, after: i64, upto: i64) -> Result<LiveRecords, StoreError> {
+        self.read(|connection| stream::since(connection, query, after, upto))
+    }
+
+    fn trace_sessions(&self, traces: &[TraceId]) -> Result<HashMap<TraceId, TraceSession>, StoreError> {
+        self.read(|connection| stream::trace_sessions(connection, traces))
     }
 
     fn logs(&self, query: &LogQuery, now: i64) -> Result<LogPage, StoreError> {
