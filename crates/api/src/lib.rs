@@ -6,6 +6,7 @@
 
 pub mod accepted;
 pub mod columns;
+pub mod export;
 pub mod logs;
 pub mod mcp_mesh;
 pub mod metrics;

@@ -119,6 +119,7 @@ async fn status(State(app): State<Arc<App>>) -> Answer {
         listeners: app.listeners.clone(),
         mcp_mesh: app.mesh.get(),
         prices: prices::status(&app.prices, &app.config),
+        retention: app.config.retention.clone(),
         problems: app.stats.problems(),
     })
 }

@@ -13,6 +13,7 @@ mod ingest;
 mod mcp_mesh;
 mod otlp;
 mod prices;
+mod retention;
 mod serve;
 mod stats;
 mod studio;

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::stats::Stats;
 use crate::studio::Studio;
-use crate::{api, auth, grpc, mcp_mesh, otlp, prices};
+use crate::{api, auth, grpc, mcp_mesh, otlp, prices, retention};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, header};
@@ -119,6 +119,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         serve_http("otlp-http", http_listener, otlp::router(&app), stopped.clone()),
         serve_grpc(grpc_listener, &app, stopped.clone()),
     ];
+    tasks.push(retention::keep(&app, stopped.clone()));
     tasks.extend(mcp_mesh::start(&app, stopped));
     Ok(Running {
         api,

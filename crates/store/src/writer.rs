@@ -21,6 +21,9 @@ pub enum WriteError {
         /// Records that may wait.
         capacity: usize,
     },
+    /// The store can keep nothing for the moment: the disk is full. Try again later.
+    #[error("{0}")]
+    Unavailable(String),
     /// The store could not keep it.
     #[error("{0}")]
     Failed(String),
@@ -152,6 +155,13 @@ fn work(shared: &Shared, store: &dyn Store, committed: &dyn Fn(Written)) {
             Ok(written) => {
                 committed(written);
                 replies.into_iter().for_each(|reply| answer(reply, Ok(())));
+            }
+            // No batch is at fault, so that there is no use in trying each by itself.
+            Err(error @ (StoreError::Full { .. } | StoreError::Lost { .. })) => {
+                tracing::error!(%error, records, "nothing can be kept for the moment");
+                replies
+                    .into_iter()
+                    .for_each(|reply| answer(reply, Err(WriteError::Unavailable(error.to_string()))));
             }
             Err(error) if batches.len() == 1 => {
                 tracing::error!(%error, records, "a batch was not kept");

@@ -1,34 +1,45 @@
 //! The embedded engine: DuckDB, one file.
 
 mod append;
+mod backup;
+mod checkpoint;
+mod compact;
+mod export;
 mod identity;
 mod ledger;
 mod logs;
 mod mcp_mesh;
 mod metrics;
+mod open;
+mod parquet;
 mod price;
 mod read;
+mod retention;
 mod schema;
 mod sessions;
+mod space;
 mod traces;
 mod usage;
 mod value;
 mod write;
 
 use crate::{PriceOf, Store, StoreError, Written};
-use duckdb::{Config, Connection};
+use duckdb::Connection;
 use identity::Known;
+use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
+use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
     SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
+use open::FILE;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Name of the file within the data directory.
-const FILE: &str = "meshscope.duckdb";
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -52,9 +63,22 @@ impl Default for Options {
 /// A store in a DuckDB file.
 pub struct DuckDb {
     path: Option<PathBuf>,
+    options: Options,
     writer: Mutex<Writing>,
+    /// The connection that others are made from.
+    source: Mutex<Connection>,
     /// Connections that are free for reading; one is made when all are taken.
     readers: Mutex<Vec<Connection>>,
+    /// Held for reading by those who use a connection, for writing while the store is opened anew.
+    gate: RwLock<()>,
+    /// The engine gave up the store: it must be opened anew.
+    lost: AtomicBool,
+    /// Held by who makes a checkpoint, or needs that none is made.
+    keeping: Mutex<()>,
+    /// Held by who makes a copy.
+    copying: Mutex<()>,
+    /// Why nothing can be written.
+    trouble: Mutex<Option<String>>,
 }
 
 /// What the one writer holds.
@@ -62,14 +86,13 @@ struct Writing {
     connection: Connection,
     known: Known,
     sequence: i64,
+    /// When the store was last tried to be opened anew.
+    reopened: Option<Instant>,
 }
 
 /// Turns the engine's error into ours.
 pub(crate) fn engine_error(doing: &'static str) -> impl Fn(duckdb::Error) -> StoreError {
-    move |error| StoreError::Engine {
-        doing,
-        detail: error.to_string(),
-    }
+    move |error| StoreError::of(doing, error.to_string())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -85,33 +108,90 @@ impl DuckDb {
             detail: format!("cannot create {}: {error}", dir.display()),
         })?;
         let path = dir.join(FILE);
-        let config = Config::default()
-            .max_memory(&format!("{}MiB", options.memory_mib))
-            .and_then(|config| config.threads(i64::try_from(options.threads).unwrap_or(2)))
-            .and_then(|config| config.enable_autoload_extension(false))
-            .map_err(engine_error(doing))?;
-        let connection = Connection::open_with_flags(&path, config).map_err(|error| {
-            let detail = error.to_string();
-            if detail.contains("lock on file") || detail.contains("Conflicting lock") {
-                StoreError::Locked {
-                    path: path.display().to_string(),
-                    detail,
-                }
-            } else {
-                StoreError::Engine { doing, detail }
-            }
-        })?;
-        Self::with(connection, Some(path))
+        let connection = open::connect(&path, options)?;
+        let at = path.clone();
+        Self::with(connection, Some(path), options).map_err(|error| open::unreadable(&at, error))
     }
 
     /// A store in memory, gone when dropped; for tests.
     pub fn in_memory() -> Result<Self, StoreError> {
         let connection = Connection::open_in_memory().map_err(engine_error("open the store"))?;
-        Self::with(connection, None)
+        Self::with(connection, None, &Options::default())
     }
 
-    fn with(connection: Connection, path: Option<PathBuf>) -> Result<Self, StoreError> {
+    fn with(connection: Connection, path: Option<PathBuf>, options: &Options) -> Result<Self, StoreError> {
         migrate(&connection, path.as_deref())?;
+        let source = connection.try_clone().map_err(engine_error("open a reader"))?;
+        Ok(Self {
+            path,
+            options: options.clone(),
+            writer: Mutex::new(Writing::load(connection)?),
+            source: Mutex::new(source),
+            readers: Mutex::default(),
+            gate: RwLock::default(),
+            lost: AtomicBool::new(false),
+            keeping: Mutex::default(),
+            copying: Mutex::default(),
+            trouble: Mutex::default(),
+        })
+    }
+
+    /// Reads with a connection of its own, so that readers wait neither for the writer nor for
+    /// each other.
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let _open = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        if self.lost.load(Ordering::Acquire) {
+            return Err(StoreError::Lost {
+                detail: "the engine closed the store; it is opened again with the next write".to_owned(),
+            });
+        }
+        let free = lock(&self.readers).pop();
+        let connection = match free {
+            Some(connection) => connection,
+            None => self.connection()?,
+        };
+        let answer = read(&connection);
+        lock(&self.readers).push(connection);
+        answer
+    }
+
+    /// Bytes of the file and its log.
+    fn size(&self) -> u64 {
+        let path = self.path.as_deref();
+        path.map_or(0, |path| space::size(path) + space::size(&open::wal_of(path)))
+    }
+
+    /// A new connection.
+    fn connection(&self) -> Result<Connection, StoreError> {
+        lock(&self.source)
+            .try_clone()
+            .map_err(engine_error("open a reader"))
+    }
+
+    /// Writes by `write`, and once more where the engine had given up the store.
+    fn written<T>(&self, write: impl Fn(&mut Writing) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut writing = lock(&self.writer);
+        let mut result = self.recover(&mut writing).and_then(|()| write(&mut writing));
+        if let Err(error) = result {
+            let error = error.told();
+            result = if matches!(error, StoreError::Lost { .. }) && !self.lost.swap(true, Ordering::AcqRel) {
+                self.recover(&mut writing).and_then(|()| write(&mut writing))
+            } else {
+                Err(error)
+            };
+        }
+        let trouble = match &result {
+            Err(error @ (StoreError::Full { .. } | StoreError::Lost { .. })) => Some(error.to_string()),
+            _ => None,
+        };
+        *lock(&self.trouble) = trouble;
+        result
+    }
+}
+
+impl Writing {
+    /// The writer of an open store, with what it holds already.
+    fn load(connection: Connection) -> Result<Self, StoreError> {
         let known = Known::load(&connection)?;
         let last = "SELECT greatest((SELECT max(sequence) FROM spans), (SELECT max(sequence) FROM logs), \
                     (SELECT max(sequence) FROM metric_points), 0)";
@@ -119,32 +199,12 @@ impl DuckDb {
             .query_row(last, [], |row| row.get::<_, Option<i64>>(0))
             .map_err(engine_error("read the last sequence number"))?
             .unwrap_or(0);
-        let writer = Mutex::new(Writing {
+        Ok(Self {
             connection,
             known,
             sequence,
-        });
-        Ok(Self {
-            path,
-            writer,
-            readers: Mutex::default(),
+            reopened: None,
         })
-    }
-
-    /// Reads with a connection of its own, so that readers wait neither for the writer nor for
-    /// each other.
-    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let free = lock(&self.readers).pop();
-        let connection = match free {
-            Some(connection) => connection,
-            None => lock(&self.writer)
-                .connection
-                .try_clone()
-                .map_err(engine_error("open a reader"))?,
-        };
-        let answer = read(&connection);
-        lock(&self.readers).push(connection);
-        answer
     }
 }
 
@@ -193,7 +253,7 @@ fn migrate(connection: &Connection, path: Option<&Path>) -> Result<(), StoreErro
 
 impl Store for DuckDb {
     fn write(&self, batches: &[Batch]) -> Result<Written, StoreError> {
-        lock(&self.writer).write(batches)
+        self.written(|writing| writing.write(batches))
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {
@@ -216,17 +276,20 @@ impl Store for DuckDb {
     }
 
     fn status(&self) -> Result<StoreStatus, StoreError> {
-        let version = self.read(|connection| {
+        let (version, sizes, removed) = self.read(|connection| {
             let version = connection.query_row("SELECT version()", [], |row| row.get::<_, String>(0));
-            version.map_err(engine_error("ask for the engine's version"))
+            let version = version.map_err(engine_error("ask for the engine's version"))?;
+            Ok((version, compact::sizes(connection)?, retention::last(connection)?))
         })?;
-        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
         let path = self.path.clone().unwrap_or_default();
         Ok(StoreStatus {
             engine: format!("DuckDB {version}"),
-            size_bytes: size(&path) + size(&path.with_extension("duckdb.wal")),
+            size_bytes: self.size(),
             path: path.display().to_string(),
             schema_version: schema::VERSION,
+            free_bytes: sizes.free_bytes(),
+            removed,
+            trouble: lock(&self.trouble).clone(),
         })
     }
 
@@ -280,7 +343,7 @@ impl Store for DuckDb {
     }
 
     fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError> {
-        price::price(&lock(&self.writer).connection, price)
+        self.written(|writing| price::price(&writing.connection, price))
     }
 
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError> {
@@ -307,11 +370,42 @@ impl Store for DuckDb {
         self.read(|connection| mcp_mesh::traffic(connection, from))
     }
 
+    fn tend(&self) -> Result<(), StoreError> {
+        self.tend_file()
+    }
+
+    fn retain(
+        &self,
+        rules: &Retention,
+        now: i64,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Removed>, StoreError> {
+        self.remove_old(rules, now, go_on)
+    }
+
+    fn export(
+        &self,
+        query: &ExportQuery,
+        take: &mut dyn FnMut(Batch) -> ControlFlow<(), usize>,
+    ) -> Result<(), StoreError> {
+        self.read_all(query, take)
+    }
+
+    fn export_parquet(
+        &self,
+        query: &ExportQuery,
+        signal: ExportSignal,
+        path: &Path,
+    ) -> Result<u64, StoreError> {
+        self.write_parquet(query, signal, path)
+    }
+
+    fn backup(&self, destination: &Path) -> Result<BackupReport, StoreError> {
+        self.copy_to(destination)
+    }
+
     fn close(&self) -> Result<(), StoreError> {
-        lock(&self.writer)
-            .connection
-            .execute_batch("CHECKPOINT")
-            .map_err(engine_error("close the store"))
+        self.checkpoint()
     }
 }
 
@@ -336,7 +430,7 @@ mod tests {
         connection
             .execute_batch(&format!("{}{old}", schema::CREATE))
             .unwrap();
-        let store = DuckDb::with(connection, None).unwrap();
+        let store = DuckDb::with(connection, None, &Options::default()).unwrap();
         assert_eq!(store.status().unwrap().schema_version, schema::VERSION);
         let query = ListQuery {
             range: TimeRange::ALL,
@@ -358,7 +452,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let later = "CREATE TABLE meta (key VARCHAR, value VARCHAR); INSERT INTO meta VALUES ('schema_version', '900');";
         connection.execute_batch(later).unwrap();
-        let error = DuckDb::with(connection, None).err().unwrap();
+        let error = DuckDb::with(connection, None, &Options::default()).err().unwrap();
         assert!(matches!(error, StoreError::Newer { found: 900, .. }), "{error}");
     }
 }

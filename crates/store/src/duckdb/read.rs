@@ -56,6 +56,11 @@ impl Filter {
     }
 }
 
+/// A text as SQL writes it.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// Every row of a query, read by `read`.
 pub(super) fn rows<T>(
     connection: &Connection,
