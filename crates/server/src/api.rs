@@ -2,6 +2,7 @@
 
 use crate::app::{App, now};
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
+use crate::life::{__path_backup, __path_export, backup, export};
 use crate::prices;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -45,6 +46,8 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(metric))
         .routes(routes!(usage))
         .routes(routes!(usage_rows))
+        .routes(routes!(export))
+        .routes(routes!(backup))
         .routes(routes!(developer_logs))
         .routes(routes!(developer_frames))
         .split_for_parts()
@@ -57,10 +60,10 @@ pub(crate) fn problem(problem: &Problem) -> Response {
     (status, [(header::CONTENT_TYPE, Problem::MEDIA_TYPE)], body).into_response()
 }
 
-type Answer = Result<Response, Failure>;
+pub(crate) type Answer = Result<Response, Failure>;
 
 /// A problem on its way out of a handler.
-struct Failure(Problem);
+pub(crate) struct Failure(Problem);
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
@@ -74,7 +77,7 @@ impl IntoResponse for Failure {
     }
 }
 
-fn json(answer: &impl Serialize) -> Answer {
+pub(crate) fn json(answer: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(answer).map_err(|error| Problem::internal(error.to_string()))?;
     Ok((
         [
@@ -86,7 +89,7 @@ fn json(answer: &impl Serialize) -> Answer {
         .into_response())
 }
 
-fn params(query: Option<String>) -> Params {
+pub(crate) fn params(query: Option<String>) -> Params {
     Params::parse(&query.unwrap_or_default())
 }
 

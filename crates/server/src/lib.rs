@@ -10,6 +10,7 @@ pub mod demo;
 mod doors;
 mod grpc;
 mod ingest;
+mod life;
 mod mcp_mesh;
 mod otlp;
 mod prices;
@@ -17,5 +18,6 @@ mod retention;
 mod serve;
 mod stats;
 mod studio;
+mod transfer;
 
 pub use serve::{Running, start};

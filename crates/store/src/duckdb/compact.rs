@@ -23,18 +23,34 @@ const GROUP: u64 = 122_880;
 /// How the file is used.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sizes {
-    pub(super) block: u64,
-    pub(super) used: u64,
-    pub(super) free: u64,
+    block: u64,
+    used: u64,
+    free: u64,
+    /// Of the rows in used blocks the part that is not removed, in thousandths.
+    live: u64,
 }
 
 impl Sizes {
+    /// Bytes of blocks that hold something.
     pub(super) fn used_bytes(self) -> u64 {
         self.used.saturating_mul(self.block)
     }
 
+    /// Bytes of what is there: removed rows keep their blocks until the whole row group goes.
+    pub(super) fn live_bytes(self) -> u64 {
+        self.used_bytes() / 1_000 * self.live
+    }
+
+    /// Bytes of blocks that hold nothing.
     pub(super) fn free_bytes(self) -> u64 {
         self.free.saturating_mul(self.block)
+    }
+
+    /// Whether rows should be moved to make the file smaller.
+    fn is_loose(self) -> bool {
+        let whole = self.used_bytes() + self.free_bytes();
+        let waste = whole.saturating_sub(self.live_bytes());
+        waste >= WORTH && waste >= whole / 4
     }
 }
 
@@ -48,9 +64,22 @@ pub(super) fn sizes(connection: &Connection) -> Result<Sizes, StoreError> {
             block: number(row.get(0)?),
             used: number(row.get(1)?),
             free: number(row.get(2)?),
+            live: 1_000,
         })
     });
     sizes.map_err(engine_error("ask for the file's size"))
+}
+
+/// The same, with how much of what is used is there.
+pub(super) fn sizes_live(connection: &Connection) -> Result<Sizes, StoreError> {
+    let groups = row_groups(connection)?;
+    let rows: u64 = groups.iter().map(Rows::len).sum();
+    let live: u64 = groups.iter().map(|group| group.live).sum();
+    let live = (live * 1_000).checked_div(rows).unwrap_or(1_000);
+    Ok(Sizes {
+        live,
+        ..sizes(connection)?
+    })
 }
 
 /// Rows of a table that lie in one row group.
@@ -58,22 +87,30 @@ struct Rows {
     table: String,
     first: u64,
     end: u64,
+    /// How many of them are not removed.
+    live: u64,
     /// Where its last block is.
     block: u64,
 }
 
+impl Rows {
+    fn len(&self) -> u64 {
+        self.end - self.first
+    }
+}
+
 impl DuckDb {
-    /// Makes the file smaller where a quarter of it or more is free.
+    /// Makes the file smaller where a quarter of it or more is waste.
     pub(super) fn compact(&self, go_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
         let mut budget = None;
         while go_on() {
             self.checkpoint()?;
-            let sizes = self.read(sizes)?;
-            if sizes.free_bytes() < WORTH || sizes.free < (sizes.used + sizes.free) / 4 {
+            let sizes = self.read(sizes_live)?;
+            if !sizes.is_loose() {
                 return Ok(());
             }
             // Every row moves a few times at the most, even if the end will not get free.
-            let left = budget.get_or_insert(sizes.used_bytes().saturating_mul(3));
+            let left = budget.get_or_insert(sizes.live_bytes().saturating_mul(3));
             let moved = self.move_from_behind(sizes, go_on)?;
             *left = left.saturating_sub(moved);
             if moved == 0 || *left == 0 {
@@ -83,18 +120,20 @@ impl DuckDb {
         Ok(())
     }
 
-    /// Writes rows anew that lie behind what the file could end at; returns about how many bytes.
+    /// Writes rows anew that lie behind where the file could end, or among many that are removed;
+    /// returns about how many bytes.
     fn move_from_behind(&self, sizes: Sizes, go_on: &dyn Fn() -> bool) -> Result<u64, StoreError> {
         // Rows are found by their places, which a checkpoint changes.
         let _keeping = lock(&self.keeping);
         let Some(path) = &self.path else { return Ok(0) };
-        let end = sizes.used + sizes.used / 8;
+        let end = sizes.live_bytes() / sizes.block.max(1) / 8 * 9;
         let groups = self.read(row_groups)?;
-        let rows: u64 = groups.iter().map(|group| group.end - group.first).sum();
+        let rows: u64 = groups.iter().map(Rows::len).sum();
         let width = (sizes.used_bytes() / rows.max(1)).max(1);
         let step = (STEP_BYTES / width).clamp(1_000, GROUP);
         let mut moved = 0_u64;
-        for group in groups.iter().filter(|group| group.block > end) {
+        let lies_wrong = |group: &&Rows| group.block > end || group.live < group.len() / 2;
+        for group in groups.iter().filter(lies_wrong) {
             let mut first = group.first;
             while first < group.end {
                 if !go_on() || space::size(&wal_of(path)) > LOG {
@@ -159,10 +198,20 @@ fn row_groups(connection: &Connection) -> Result<Vec<Rows>, StoreError> {
                 table: table.clone(),
                 first,
                 end,
+                live: count,
                 block,
             });
             first = end;
         }
+    }
+    for group in &mut groups {
+        let Rows {
+            table, first, end, ..
+        } = group;
+        let sql = format!("SELECT count(*) FROM \"{table}\" WHERE rowid >= {first} AND rowid < {end}");
+        group.live = connection
+            .query_row(&sql, [], |row| row.get(0))
+            .map_err(engine_error(doing))?;
     }
     Ok(groups)
 }

@@ -113,6 +113,12 @@ impl DuckDb {
         Self::with(connection, Some(path), options).map_err(|error| open::unreadable(&at, error))
     }
 
+    /// Whether there is a store in `dir`.
+    #[must_use]
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(FILE).exists()
+    }
+
     /// A store in memory, gone when dropped; for tests.
     pub fn in_memory() -> Result<Self, StoreError> {
         let connection = Connection::open_in_memory().map_err(engine_error("open the store"))?;

@@ -195,7 +195,7 @@ const TIMES: &str = "SELECT project, last_time AS time FROM spans UNION ALL SELE
 /// The cutoffs by age and by size.
 fn cutoffs(connection: &Connection, rules: &Retention, now: i64) -> Result<Cutoffs, StoreError> {
     let mut cutoffs = Cutoffs::by_age(rules, now);
-    let used = super::compact::sizes(connection)?.used_bytes() as f64;
+    let used = super::compact::sizes_live(connection)?.live_bytes() as f64;
     for rule in &rules.projects {
         let Some(limit) = rule.size_bytes else { continue };
         let mine = format!("project = {}", read::quoted(&rule.project));
