@@ -15,7 +15,7 @@ use meshscope_model::{SpanId, TraceId};
 use std::collections::BTreeMap;
 
 /// About how many records a transaction removes.
-const STEP: i64 = 20_000;
+const STEP: i64 = 10_000;
 /// How often a run looks again at whether the size is right.
 const PASSES: usize = 4;
 /// When a size is too large, down to which part of it records are removed.
@@ -303,6 +303,22 @@ impl Run<'_> {
         read::rows(self.connection, "remove what is old", sql, Vec::new(), read)
     }
 
+    /// Removes the rows of `table` that are `which`, and reads `columns` of them. The engine's own
+    /// `RETURNING` fetches every column of every row, one row at a time.
+    fn take<T>(
+        &self,
+        table: &str,
+        columns: &str,
+        which: &str,
+        read: impl FnMut(&duckdb::Row<'_>) -> duckdb::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let taken = self.rows(&format!("SELECT {columns} FROM {table} WHERE {which}"), read)?;
+        if !taken.is_empty() {
+            self.execute(&format!("DELETE FROM {table} WHERE {which}"))?;
+        }
+        Ok(taken)
+    }
+
     /// Notes which traces go in which step, the oldest first; returns the steps with their latest
     /// time.
     fn find_traces(&self, cutoffs: &Cutoffs) -> Result<Vec<(i64, i64)>, StoreError> {
@@ -334,19 +350,17 @@ impl Run<'_> {
                 self.since
             ))?;
             let id = |row: &duckdb::Row<'_>| row.get::<_, String>(0).map(|id| trace_id_of(&id));
-            let spans: Vec<(TraceId, u64)> = self.rows(
-                &format!("DELETE FROM spans WHERE {traces} AND start_time <= {last} RETURNING trace_id::VARCHAR, span_id"),
+            let spans: Vec<(TraceId, u64)> = self.take(
+                "spans",
+                "trace_id::VARCHAR, span_id",
+                &format!("{traces} AND start_time <= {last}"),
                 |row| Ok((id(row)?, row.get(1)?)),
             )?;
-            let logs: Vec<u64> = self.rows(
-                &format!("DELETE FROM logs WHERE {traces} RETURNING fingerprint"),
-                |row| row.get(0),
-            )?;
-            let sessions: Vec<(TraceId, String, bool)> = self.rows(
-                &format!(
-                    "DELETE FROM trace_sessions WHERE {traces}
-                    RETURNING trace_id::VARCHAR, coalesce(session, fallback_session), session IS NULL"
-                ),
+            let logs: Vec<u64> = self.take("logs", "fingerprint", &traces, |row| row.get(0))?;
+            let sessions: Vec<(TraceId, String, bool)> = self.take(
+                "trace_sessions",
+                "trace_id::VARCHAR, coalesce(session, fallback_session), session IS NULL",
+                &traces,
                 |row| Ok((id(row)?, row.get(1)?, row.get(2)?)),
             )?;
             for table in &self.of_trace {
@@ -389,15 +403,14 @@ impl Run<'_> {
     /// Removes the rows of a step; returns how many.
     fn remove_rows(&self, writing: &mut Writing, part: &Part, step: i64) -> Result<u64, StoreError> {
         let table = part.table;
-        let returning = if part.known { "fingerprint" } else { "0::UBIGINT" };
+        let column = if part.known { "fingerprint" } else { "0::UBIGINT" };
         let bounds = format!("FROM old_rows WHERE step = {step}");
-        let sql = format!(
-            "DELETE FROM {table} WHERE sequence >= (SELECT min(sequence) {bounds})
-            AND sequence <= (SELECT max(sequence) {bounds})
-            AND sequence IN (SELECT sequence {bounds}) AND {} RETURNING {returning}",
+        let which = format!(
+            "sequence >= (SELECT min(sequence) {bounds}) AND sequence <= (SELECT max(sequence) {bounds})
+            AND sequence IN (SELECT sequence {bounds}) AND {}",
             part.which
         );
-        let gone: Vec<u64> = self.transaction(|| self.rows(&sql, |row| row.get(0)))?;
+        let gone: Vec<u64> = self.transaction(|| self.take(table, column, &which, |row| row.get(0)))?;
         let known = match table {
             "logs" => Some(&mut writing.known.logs),
             "metric_points" => Some(&mut writing.known.points),
@@ -418,12 +431,11 @@ impl Run<'_> {
     }
 
     fn remove_emitters(&self, writing: &mut Writing) -> Result<(), StoreError> {
-        let sql = format!(
-            "DELETE FROM emitters WHERE id IN (SELECT id FROM old_emitters)
-            AND id NOT IN (SELECT id FROM ({})) RETURNING id",
+        let which = format!(
+            "id IN (SELECT id FROM old_emitters) AND id NOT IN (SELECT id FROM ({}))",
             named(&format!("sequence > {}", self.since))
         );
-        let gone: Vec<u64> = self.transaction(|| self.rows(&sql, |row| row.get(0)))?;
+        let gone: Vec<u64> = self.transaction(|| self.take("emitters", "id", &which, |row| row.get(0)))?;
         gone.iter().for_each(|id| _ = writing.known.emitters.remove(id));
         Ok(())
     }
