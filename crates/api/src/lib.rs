@@ -7,6 +7,7 @@
 pub mod accepted;
 pub mod attribute;
 pub mod columns;
+pub mod export;
 pub mod live;
 pub mod logs;
 pub mod mcp_mesh;

@@ -49,6 +49,9 @@ pub struct ServerStatus {
     /// What calls are priced by.
     #[serde(default)]
     pub prices: PricesStatus,
+    /// How long what is kept stays.
+    #[serde(default)]
+    pub retention: Retention,
     /// What was wrong with records that came in, latest first, at most 50.
     pub problems: Vec<IngestProblem>,
 }
@@ -190,6 +193,92 @@ pub struct StoreStatus {
     pub size_bytes: u64,
     /// Version of the schema.
     pub schema_version: u32,
+    /// Bytes within the file that hold nothing and are used again.
+    #[serde(with = "meshscope_model::decimal", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub free_bytes: u64,
+    /// What retention removed last; absent when it has removed nothing yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Removed>,
+    /// Why nothing can be written at present; absent when all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// How long what is kept stays: what is older than a rule allows is removed, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Retention {
+    /// Age at which records go, ns, in projects without a rule of their own; absent is never.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub age_ns: Option<i64>,
+    /// Size of the whole store in bytes beyond which the oldest records go; absent is no limit.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub size_bytes: Option<u64>,
+    /// Projects with rules of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub projects: Vec<ProjectRetention>,
+}
+
+/// How long what is kept of one project stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProjectRetention {
+    /// The project.
+    pub project: String,
+    /// Age at which its records go, ns; absent is never.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub age_ns: Option<i64>,
+    /// Size in bytes beyond which its oldest records go, reckoned as its share of all records;
+    /// absent is no limit.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub size_bytes: Option<u64>,
+}
+
+/// What a run of retention removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Removed {
+    /// When it ended, ns since the epoch.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub at: i64,
+    /// Spans.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub spans: u64,
+    /// Log records.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub logs: u64,
+    /// Metric data points.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub metric_points: u64,
+    /// By how many bytes the file became smaller.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub freed_bytes: u64,
 }
 
 /// What calls are priced by.

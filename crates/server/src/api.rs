@@ -2,6 +2,7 @@
 
 use crate::app::{App, now};
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
+use crate::life::{__path_backup, __path_export, backup, export};
 use crate::live::route::{__path_stream, stream};
 use crate::{prices, process};
 use axum::extract::{Path, RawQuery, State};
@@ -50,6 +51,8 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(usage))
         .routes(routes!(usage_rows))
         .routes(routes!(stream))
+        .routes(routes!(export))
+        .routes(routes!(backup))
         .routes(routes!(developer_logs))
         .routes(routes!(developer_frames))
         .split_for_parts()
@@ -62,7 +65,7 @@ pub(crate) fn problem(problem: &Problem) -> Response {
     (status, [(header::CONTENT_TYPE, Problem::MEDIA_TYPE)], body).into_response()
 }
 
-type Answer = Result<Response, Failure>;
+pub(crate) type Answer = Result<Response, Failure>;
 
 /// A problem on its way out of a handler.
 pub(crate) struct Failure(Problem);
@@ -79,7 +82,7 @@ impl IntoResponse for Failure {
     }
 }
 
-fn json(answer: &impl Serialize) -> Answer {
+pub(crate) fn json(answer: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(answer).map_err(|error| Problem::internal(error.to_string()))?;
     Ok((
         [
@@ -91,7 +94,7 @@ fn json(answer: &impl Serialize) -> Answer {
         .into_response())
 }
 
-fn params(query: Option<String>) -> Params {
+pub(crate) fn params(query: Option<String>) -> Params {
     Params::parse(&query.unwrap_or_default())
 }
 
@@ -133,6 +136,7 @@ async fn status(State(app): State<Arc<App>>) -> Answer {
         listeners: app.listeners.clone(),
         mcp_mesh: app.mesh.get(),
         prices: prices::status(&app.prices, &app.config),
+        retention: app.config.retention.clone(),
         problems: app.stats.problems(),
     })
 }

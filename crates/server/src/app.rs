@@ -98,6 +98,12 @@ impl App {
                 "cursor",
                 format!("{error}: give `next_cursor` of the page before, or leave it out for the first page"),
             )),
+            Ok(Err(error @ (StoreError::Full { .. } | StoreError::Lost { .. }))) => {
+                Err(Problem::unavailable(error.to_string()))
+            }
+            Ok(Err(error @ StoreError::Place(_))) => {
+                Err(Problem::invalid_parameter("destination", error.to_string()))
+            }
             Ok(Err(error)) => {
                 tracing::error!(%error, "a query failed");
                 Err(Problem::internal(error.to_string()))

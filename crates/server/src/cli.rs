@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::config::{Config, LogFormat, ServeArgs};
+use crate::transfer::{self, BackupOptions, ExportOptions, ImportOptions};
 use crate::{demo, serve};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -20,6 +21,12 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Send a believable agent workload to a running server.
     Demo(demo::Options),
+    /// Take telemetry in from files; an import that was interrupted goes on where it was.
+    Import(Box<ImportOptions>),
+    /// Write what is kept as OTLP/JSON Lines or Parquet.
+    Export(Box<ExportOptions>),
+    /// Copy the store while it runs.
+    Backup(Box<BackupOptions>),
 }
 
 /// Runs the program; errors go to standard error as one line.
@@ -39,6 +46,9 @@ pub fn main() -> ExitCode {
             log(LogFormat::Text);
             runtime.block_on(demo::run(options))
         }
+        Command::Import(options) => runtime.block_on(transfer::import(*options)),
+        Command::Export(options) => runtime.block_on(transfer::export(*options)),
+        Command::Backup(options) => runtime.block_on(transfer::backup(*options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

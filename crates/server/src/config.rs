@@ -1,8 +1,11 @@
 //! Configuration: flag, else environment, else file, else default.
 
 use crate::mcp_mesh;
+use crate::retention::{self, ProjectArgs};
 use clap::Args;
+use meshscope_api::status::Retention;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -76,6 +79,18 @@ pub struct ServeArgs {
     /// Consumer group to read as; each Meshscope with a store of its own needs its own [default: meshscope].
     #[arg(long, env = "MESHSCOPE_MCP_MESH_GROUP")]
     pub mcp_mesh_group: Option<String>,
+    /// Age at which records are removed, for example 30d; `forever` keeps them [default: forever].
+    #[arg(long, env = "MESHSCOPE_RETENTION", value_name = "AGE")]
+    pub retention: Option<String>,
+    /// Size of the store beyond which the oldest records are removed, for example 500MB [default: 20GB].
+    #[arg(long, env = "MESHSCOPE_RETENTION_SIZE", value_name = "SIZE")]
+    pub retention_size: Option<String>,
+    /// How often that is done [default: 10m].
+    #[arg(long, env = "MESHSCOPE_RETENTION_EVERY", value_name = "TIME")]
+    pub retention_every: Option<String>,
+    /// Rules of single projects; in the file only.
+    #[arg(skip)]
+    pub projects: BTreeMap<String, ProjectArgs>,
 }
 
 /// Form of the log.
@@ -126,6 +141,10 @@ pub struct Config {
     pub prices: Option<PathBuf>,
     /// MCP Mesh's streams, when they are to be read.
     pub mcp_mesh: Option<mcp_mesh::Settings>,
+    /// How long what is kept stays.
+    pub retention: Retention,
+    /// How often what is too old is removed, ns.
+    pub retention_every: i64,
 }
 
 const MIB: usize = 1024 * 1024;
@@ -146,6 +165,12 @@ impl Config {
             Some(dir) => dir,
             None => default_data_dir()?,
         };
+        let (rules, retention_every) = retention::resolve(&retention::Given {
+            age: args.retention.or(file.retention),
+            size: args.retention_size.or(file.retention_size),
+            every: args.retention_every.or(file.retention_every),
+            projects: file.projects,
+        })?;
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let config = Self {
             mcp_mesh: match args.mcp_mesh_redis.or(file.mcp_mesh_redis) {
@@ -158,6 +183,8 @@ impl Config {
                 None => None,
             },
             data_dir,
+            retention: rules,
+            retention_every,
             prices: args.prices.or(file.prices),
             listen: args.listen.or(file.listen).unwrap_or(loopback(4319)),
             otlp_http: args.otlp_http.or(file.otlp_http).unwrap_or(loopback(4318)),

@@ -11,14 +11,17 @@ mod doors;
 mod grpc;
 mod health;
 mod ingest;
+mod life;
 mod live;
 mod mcp_mesh;
 mod metrics;
 mod otlp;
 mod prices;
 mod process;
+mod retention;
 mod serve;
 mod stats;
 mod studio;
+mod transfer;
 
 pub use serve::{Running, start};

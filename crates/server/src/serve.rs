@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::live::Hub;
 use crate::stats::Stats;
 use crate::studio::Studio;
-use crate::{api, auth, grpc, health, mcp_mesh, metrics, otlp, prices};
+use crate::{api, auth, grpc, health, mcp_mesh, metrics, otlp, prices, retention};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, header};
@@ -133,6 +133,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         serve_http("otlp-http", http_listener, otlp::router(&app), stopped.clone()),
         serve_grpc(grpc_listener, &app, stopped.clone()),
     ];
+    receivers.push(retention::keep(&app, stopped.clone()));
     receivers.extend(mcp_mesh::start(&app, stopped));
     Ok(Running {
         api,

@@ -1,6 +1,6 @@
 //! Group commit: what waits becomes one transaction, and every request is answered after it.
 
-use crate::{Store, Written};
+use crate::{Store, StoreError, Written};
 use meshscope_model::Batch;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,6 +22,9 @@ pub enum WriteError {
         /// Records that may wait.
         capacity: usize,
     },
+    /// The store can keep nothing for the moment: the disk is full. Try again later.
+    #[error("{0}")]
+    Unavailable(String),
     /// The store could not keep it.
     #[error("{0}")]
     Failed(String),
@@ -183,6 +186,13 @@ fn work<T>(shared: &Shared, store: &dyn Store, committed: &dyn Fn(Commit) -> T) 
         let records: usize = batches.iter().map(Batch::len).sum();
         match write(batches) {
             Ok(_leftover) => replies.into_iter().for_each(|reply| answer(reply, Ok(()))),
+            // No batch is at fault, so that there is no use in trying each by itself.
+            Err((error @ (StoreError::Full { .. } | StoreError::Lost { .. }), _)) => {
+                tracing::error!(%error, records, "nothing can be kept for the moment");
+                replies
+                    .into_iter()
+                    .for_each(|reply| answer(reply, Err(WriteError::Unavailable(error.to_string()))));
+            }
             Err((error, batches)) if batches.len() == 1 => {
                 tracing::error!(%error, records, "a batch was not kept");
                 replies

@@ -178,6 +178,19 @@ pub(super) fn window_of(
     Ok(found.into_iter().next().flatten())
 }
 
+/// Makes the rows of what has no trace anew, within the connection's transaction: some of it was
+/// removed.
+pub(super) fn renew_traceless(connection: &Connection) -> Result<(), StoreError> {
+    let sql = format!(
+        "CREATE OR REPLACE TEMP TABLE touched (trace_id UUID); DELETE FROM parts WHERE trace_id IS NULL; {}; {}",
+        of_logs("l.trace_id IS NULL"),
+        of_points("true")
+    );
+    connection
+        .execute_batch(&sql)
+        .map_err(engine_error("sum up the records"))
+}
+
 /// Makes the roll-up of everything that is kept, for a file that has none.
 pub(super) fn rebuild(connection: &Connection) -> Result<(), StoreError> {
     let run = |sql: &str| {

@@ -22,7 +22,6 @@ pub(super) fn name(connection: &Connection) -> Result<(), StoreError> {
 
 /// Notes that records up to the sequence number `upto` are removed, within the transaction that
 /// removes them: their numbers are not given again, and who reads on from before is told of a gap.
-#[cfg_attr(not(test), allow(dead_code, reason = "for retention to call"))]
 pub(super) fn note_removed(connection: &Connection, upto: i64) -> Result<(), StoreError> {
     let removed = removed(connection)?.max(upto);
     let note =
