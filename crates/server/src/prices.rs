@@ -1,11 +1,16 @@
 //! The price tables of this server: the built-in one, and the user's own before it.
 
+use crate::app::App;
 use crate::config::Config;
 use meshscope_analysis::{PriceTable, Prices};
 use meshscope_api::status::{PriceTableInfo, PricesStatus};
+use meshscope_model::Usage;
 use meshscope_store::{Store, StoreError};
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// Where the user's own table is: the one named, else `prices.json` beside the data.
 pub(crate) fn file(config: &Config) -> PathBuf {
@@ -29,14 +34,39 @@ pub(crate) fn load(config: &Config) -> Result<Prices, String> {
     }
 }
 
-/// Prices calls that came before their price was known.
-pub(crate) fn price_past(prices: &Prices, store: &dyn Store) -> Result<u64, StoreError> {
-    store.price(&|provider, model, usage| {
+/// Prices calls that came before their price was known, some at a time, until there are none or
+/// it need not go on; returns how many.
+pub(crate) fn price_past(
+    prices: &Prices,
+    store: &dyn Store,
+    go_on: impl Fn() -> bool,
+) -> Result<u64, StoreError> {
+    let price = |provider: Option<&str>, model: &str, usage: &Usage| {
+        let version = prices.find(provider, model)?.0.to_owned();
         let mut usage = usage.clone();
         prices.apply_usage(provider, Some(model), &mut usage);
-        let version = prices.find(provider, model)?.0.to_owned();
         Some((usage.cost_pico_usd?, version))
-    })
+    };
+    let mut all = 0;
+    while go_on() {
+        match store.price(&price)? {
+            0 => break,
+            calls => all += calls,
+        }
+    }
+    Ok(all)
+}
+
+/// The same beside everything else, for a start that need not wait for it.
+pub(crate) fn price_past_beside(app: &Arc<App>, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+    let app = Arc::clone(app);
+    tokio::task::spawn_blocking(
+        move || match price_past(&app.prices, &*app.store, || !*stopped.borrow()) {
+            Ok(0) => {}
+            Ok(calls) => tracing::info!(calls, "calls of the past have a price now"),
+            Err(error) => tracing::error!(%error, "calls of the past could not be priced"),
+        },
+    )
 }
 
 /// What the studio says of them.

@@ -101,11 +101,6 @@ pub async fn start(config: Config) -> Result<Running, String> {
             .map_err(|e| e.to_string())?,
     );
     let prices = prices::load(&config)?;
-    match prices::price_past(&prices, &*store) {
-        Ok(0) => {}
-        Ok(calls) => tracing::info!(calls, "calls of the past have a price now"),
-        Err(error) => return Err(error.to_string()),
-    }
     let stats = Arc::new(Stats::default());
     let position = store.position().map_err(|error| error.to_string())?;
     let hub = Arc::new(Hub::new(position, config.stream_buffer, config.stream_behind));
@@ -134,6 +129,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         serve_grpc(grpc_listener, &app, stopped.clone()),
     ];
     receivers.push(retention::keep(&app, stopped.clone()));
+    receivers.push(prices::price_past_beside(&app, stopped.clone()));
     receivers.extend(mcp_mesh::start(&app, stopped));
     Ok(Running {
         api,

@@ -206,8 +206,9 @@ pub trait Store: Send + Sync + 'static {
     /// The ledger rows under a figure of [`Store::usage`], newest first.
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError>;
 
-    /// Gives the ledger's rows that have no cost the one that `price` knows by now; returns how
-    /// many got one. A cost that is there stays: it names the table it was computed from.
+    /// Gives rows of the ledger that have no cost the one that `price` knows by now, some of them
+    /// in one call; returns how many, 0 when none is left that it knows. A cost that is there stays:
+    /// it names the table it was computed from.
     fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError>;
 
     /// Traces of MCP Mesh that ended or went silent, the latest end first.

@@ -12,10 +12,10 @@ use duckdb::types::Value;
 /// How many rows are taken first, for each entry of a page.
 const FIRST: u64 = 16;
 /// How many times more are taken when they were too few.
-const MORE: u64 = 16;
+const MORE: u64 = 64;
 
 /// Beyond so many rows, all are taken.
-const MOST: u64 = 4_000_000;
+const MOST: u64 = 1_000_000;
 const ALL: u64 = u64::MAX;
 
 /// Where rows come from: SQL of the columns of the group's key and `moment`, ns since the epoch; a

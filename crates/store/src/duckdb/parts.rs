@@ -49,9 +49,23 @@ fn of_spans(condition: &str) -> String {
         arg_min(error, place) FILTER (error <> '' AND NOT blocked) AS error, min(error) FILTER (NOT blocked) AS any_error,
         list_distinct(list(agent) FILTER (agent IS NOT NULL)) AS agents,
         list_distinct(list(model) FILTER (model IS NOT NULL)) AS models,
-        lower(array_to_string(list_distinct(list_concat(list_concat(list(name), list(service)),
-            list_concat(list(tool) FILTER (tool IS NOT NULL), list(error) FILTER (error <> '')))), chr(10))) AS words
-    FROM v GROUP BY trace_id, project, session_id"
+        {} AS words
+    FROM v GROUP BY trace_id, project, session_id",
+        words(&["name", "service", "tool", "error", "agent", "model", "title", "room"])
+    )
+}
+
+/// SQL of what free text is looked for in: the texts of some columns and the session, each once
+/// and in lower case, one a line.
+fn words(columns: &[&str]) -> String {
+    let lists: Vec<String> = columns
+        .iter()
+        .map(|column| format!("list({column}) FILTER ({column} <> '')"))
+        .chain(["[session_id]".to_owned()])
+        .collect();
+    format!(
+        "lower(array_to_string(list_distinct(flatten([{}])), chr(10)))",
+        lists.join(", ")
     )
 }
 
@@ -64,9 +78,10 @@ fn of_logs(condition: &str) -> String {
         FROM logs l LEFT JOIN known ON known.trace_id = l.trace_id WHERE {condition})
     SELECT trace_id, project, session_id, max(system) AS system, min(room) AS room, min(time) AS first, max(time) AS last,
         count(*) AS logs, count(*) FILTER (severity_number >= 17) AS log_errors,
-        count(*) FILTER ({}) AS blocked_logs, list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents
+        count(*) FILTER ({BLOCKED_STEP}) AS blocked_logs,
+        list_distinct(list(agent) FILTER (agent IS NOT NULL)) AS agents, {} AS words
     FROM v l GROUP BY trace_id, project, session_id",
-        BLOCKED_STEP
+        words(&["agent", "room"])
     )
 }
 
@@ -78,7 +93,9 @@ fn of_points(condition: &str) -> String {
         "INSERT INTO parts BY NAME
     SELECT project, coalesce(session, fallback_session) AS session_id, max(system) AS system, min(room) AS room,
         min(time) AS first, max(time) AS last, count(*) AS points,
-        count(*) FILTER ({INTERRUPTED_TURN}) AS interrupted_points, list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents
+        count(*) FILTER ({INTERRUPTED_TURN}) AS interrupted_points,
+        list_distinct(list(agent) FILTER (agent IS NOT NULL)) AS agents,
+        lower(concat_ws(chr(10), coalesce(session, fallback_session), min(room), min(agent))) AS words
     FROM metric_points p WHERE NOT (p.call IS NOT NULL AND p.session IS NULL) AND {condition}
     GROUP BY project, coalesce(session, fallback_session)"
     )
@@ -93,12 +110,13 @@ pub(super) fn all() -> String {
         max(p.system) AS system, min(p.room) AS room, min(p.time) AS first, max(p.time) AS last,
         0::UINTEGER AS spans, 0::UINTEGER AS logs, count(*)::UINTEGER AS points,
         (count(*) FILTER ({INTERRUPTED_TURN}))::UINTEGER AS interrupted_points,
-        list(DISTINCT p.agent) FILTER (p.agent IS NOT NULL) AS agents
+        list_distinct(list(p.agent) FILTER (p.agent IS NOT NULL)) AS agents,
+        lower(concat_ws(chr(10), coalesce(s.session, p.fallback_session), min(p.room), min(p.agent))) AS words
     FROM metric_points p LEFT JOIN (SELECT call, min(trace_id) AS trace_id FROM calls GROUP BY call) t ON t.call = p.call
     LEFT JOIN (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
         WHERE trace_id IN (SELECT trace_id FROM calls) GROUP BY trace_id) s ON s.trace_id = t.trace_id
     WHERE p.call IS NOT NULL AND p.session IS NULL
-    GROUP BY ALL)"
+    GROUP BY p.project, s.session, p.fallback_session, t.trace_id)"
     )
 }
 

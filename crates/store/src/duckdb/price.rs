@@ -4,38 +4,48 @@ use super::append::Columns;
 use super::{engine_error, read};
 use crate::{PriceOf, StoreError};
 use duckdb::Connection;
+use duckdb::types::Value;
 use meshscope_model::Usage;
 
-/// The rows without a cost; nearly always few, since calls are priced as they come.
-const UNPRICED: &str = "
-SELECT rowid, provider, model, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
-    audio_input_tokens, audio_output_tokens, total_tokens, characters, audio_ns, batch
-FROM usage WHERE cost IS NULL AND NOT claim AND model IS NOT NULL";
+/// How many rows one transaction prices.
+const STEP: usize = 50_000;
 
-/// Prices what can be priced, in one transaction.
+/// Models that have calls without a cost.
+const MODELS: &str =
+    "SELECT DISTINCT provider, model FROM usage WHERE cost IS NULL AND NOT claim AND model IS NOT NULL";
+
+/// Prices at most [`STEP`] rows of the models that have a price, in one transaction; returns how many.
 pub(super) fn price(connection: &Connection, price: &PriceOf<'_>) -> Result<u64, StoreError> {
+    let doing = "read calls without a price";
+    let models = read::rows(connection, doing, MODELS, Vec::new(), |row| {
+        Ok((row.get::<_, Option<String>>(0)?, row.get::<_, String>(1)?))
+    })?;
     let mut priced: Vec<(i64, i64, String)> = Vec::new();
-    read::rows(
-        connection,
-        "read calls without a price",
-        UNPRICED,
-        Vec::new(),
-        |row| {
-            let provider: Option<String> = row.get(1)?;
-            let model: String = row.get(2)?;
-            let usage = Usage {
-                tokens: read::tokens(row, 3)?,
-                characters: row.get(11)?,
-                audio_ns: row.get(12)?,
-                batch: row.get::<_, Option<bool>>(13)?.unwrap_or(false),
-                ..Usage::default()
-            };
+    for (provider, model) in models {
+        let sql = format!(
+            "SELECT rowid, {}, characters, audio_ns, batch FROM usage
+            WHERE cost IS NULL AND NOT claim AND provider IS NOT DISTINCT FROM ? AND model = ?",
+            read::TOKEN_COLUMNS.join(", ")
+        );
+        let provider_value = provider.clone().map_or(Value::Null, Value::Text);
+        let values = vec![provider_value, Value::Text(model.clone())];
+        let mut statement = connection.prepare(&sql).map_err(engine_error(doing))?;
+        let mut rows = statement
+            .query(duckdb::params_from_iter(values))
+            .map_err(engine_error(doing))?;
+        while let Some(row) = rows.next().map_err(engine_error(doing))? {
+            let (id, usage) = call(row).map_err(engine_error(doing))?;
             if let Some((cost, version)) = price(provider.as_deref(), &model, &usage) {
-                priced.push((row.get(0)?, cost, version));
+                priced.push((id, cost, version));
             }
-            Ok(())
-        },
-    )?;
+            if priced.len() >= STEP {
+                break;
+            }
+        }
+        if priced.len() >= STEP {
+            break;
+        }
+    }
     if priced.is_empty() {
         return Ok(0);
     }
@@ -49,4 +59,18 @@ pub(super) fn price(connection: &Connection, price: &PriceOf<'_>) -> Result<u64,
     run("UPDATE usage SET cost = priced.cost, cost_source = priced.version FROM priced WHERE usage.rowid = priced.id;
          DROP TABLE priced")?;
     Ok(priced.len() as u64)
+}
+
+/// A row with what was used.
+fn call(row: &duckdb::Row<'_>) -> duckdb::Result<(i64, Usage)> {
+    Ok((
+        row.get(0)?,
+        Usage {
+            tokens: read::tokens(row, 1)?,
+            characters: row.get(9)?,
+            audio_ns: row.get(10)?,
+            batch: row.get::<_, Option<bool>>(11)?.unwrap_or(false),
+            ..Usage::default()
+        },
+    ))
 }

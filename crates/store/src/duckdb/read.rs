@@ -63,6 +63,20 @@ pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// Adds what free text asks of rows of the roll-up: that their words hold it, or that it is of
+/// their trace id.
+pub(super) fn text(filter: &mut Filter, q: Option<&str>) {
+    let hex = |q: &str| q.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    match q {
+        Some(q) if hex(q) => {
+            let id = q.replace('-', "").to_lowercase();
+            let either = "contains(words, lower(?)) OR contains(replace(trace_id::VARCHAR, '-', ''), ?)";
+            filter.add(either, [Value::Text(q.to_owned()), Value::Text(id)]);
+        }
+        _ => filter.text("contains(words, lower(?))", q),
+    }
+}
+
 /// Every row of a query, read by `read`.
 pub(super) fn rows<T>(
     connection: &Connection,

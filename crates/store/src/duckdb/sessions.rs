@@ -298,12 +298,6 @@ fn sources(slots: &Slots, query: &ListQuery, now: i64) -> Vec<Source> {
         .collect()
 }
 
-/// What free text is looked for in: a row of the roll-up.
-const TEXTS: &str = "contains(lower(session_id), lower(?)) OR contains(lower(title), lower(?)) \
-    OR contains(lower(room), lower(?)) OR contains(words, lower(?)) \
-    OR contains(lower(array_to_string(agents, chr(10))), lower(?)) OR contains(lower(array_to_string(models, chr(10))), lower(?)) \
-    OR contains(trace_id::VARCHAR, lower(?)) OR contains(replace(trace_id::VARCHAR, '-', ''), lower(?))";
-
 /// Conditions on a row of the roll-up.
 fn part_filter(query: &ListQuery, now: i64) -> Filter {
     let (from, to) = query.range.bounds(now);
@@ -313,9 +307,17 @@ fn part_filter(query: &ListQuery, now: i64) -> Filter {
         "first <= ? AND last >= ?",
         [Value::BigInt(to), Value::BigInt(from)],
     );
-    filter.text(TEXTS, query.q.as_deref());
+    read::text(&mut filter, query.q.as_deref());
     filter.equal("project", query.project.as_deref());
     filter.equal("session_id", query.session.as_deref());
+    filter.equal("room", query.room.as_deref());
+    filter.text("list_contains(agents, ?)", query.agent.as_deref());
+    if query.has_error == Some(true) {
+        filter.add("errors > 0", []);
+    }
+    if query.blocked == Some(true) {
+        filter.add("blocked > 0 OR blocked_logs > 0", []);
+    }
     filter
 }
 

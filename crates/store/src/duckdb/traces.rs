@@ -148,23 +148,54 @@ fn sources(slots: &Slots, query: &ListQuery, now: i64) -> Vec<Source> {
             values: part.values,
         }];
     }
+    // The roll-up is asked as well only for what spans do not know.
+    let parts = Source {
+        sql: format!("SEMI JOIN ({rows}) p ON p.trace_id = s.trace_id"),
+        values: part.values,
+    };
+    let join = Some(parts).filter(|_| asks_more(query));
     attribute::spans(slots, &query.attributes)
         .into_iter()
-        .map(|spans| Source {
-            sql: format!(
-                "SELECT s.trace_id, s.start_time AS moment FROM spans s
-                SEMI JOIN ({rows}) p ON p.trace_id = s.trace_id WHERE {}",
-                spans.sql()
-            ),
-            values: part.values.iter().chain(&spans.values).cloned().collect(),
+        .map(|mut spans| {
+            spans.equal("s.project", query.project.as_deref());
+            let (from, to) = query.range.bounds(now);
+            for (condition, bound, open) in [
+                ("s.start_time <= ?", to, i64::MAX),
+                ("s.last_time >= ?", from, i64::MIN),
+            ] {
+                if bound != open {
+                    spans.add(condition, [Value::BigInt(bound)]);
+                }
+            }
+            let (joined, values) = join
+                .as_ref()
+                .map_or(("", &[][..]), |join| (&join.sql, &join.values));
+            Source {
+                sql: format!(
+                    "SELECT s.trace_id, s.start_time AS moment FROM spans s {joined} WHERE {}",
+                    spans.sql()
+                ),
+                values: values.iter().chain(&spans.values).cloned().collect(),
+            }
         })
         .collect()
 }
 
-/// What free text is looked for in: a row of the roll-up.
-const TEXTS: &str = "contains(words, lower(?)) OR contains(lower(array_to_string(agents, chr(10))), lower(?)) \
-    OR contains(lower(array_to_string(models, chr(10))), lower(?)) OR contains(lower(session_id), lower(?)) \
-    OR contains(lower(room), lower(?)) OR contains(replace(trace_id::VARCHAR, '-', ''), lower(?))";
+/// Whether the roll-up is asked for more than project and time.
+fn asks_more(query: &ListQuery) -> bool {
+    let texts = [
+        &query.session,
+        &query.room,
+        &query.agent,
+        &query.model,
+        &query.q,
+        &query.status,
+    ];
+    texts.into_iter().any(Option::is_some)
+        || query.system.is_some()
+        || query.has_error == Some(true)
+        || query.blocked == Some(true)
+}
 
 /// Conditions on a row of the roll-up.
 fn part_filter(query: &ListQuery, now: i64) -> Filter {
@@ -175,7 +206,7 @@ fn part_filter(query: &ListQuery, now: i64) -> Filter {
         "first <= ? AND last >= ?",
         [Value::BigInt(to), Value::BigInt(from)],
     );
-    filter.text(TEXTS, query.q.as_deref());
+    read::text(&mut filter, query.q.as_deref());
     filter.equal("project", query.project.as_deref());
     filter.equal("session_id", query.session.as_deref());
     filter.equal("room", query.room.as_deref());
