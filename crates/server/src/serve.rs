@@ -16,10 +16,14 @@ use meshscope_store::writer::Writer;
 use meshscope_store::{DuckDb, Options, Store};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_http::compression::CompressionLayer;
+
+/// How long clients have to end when the server does.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A running server.
 pub struct Running {
@@ -136,8 +140,15 @@ impl Running {
     pub async fn stop(self) -> Result<(), String> {
         self.stop.send_replace(true);
         self.app.mesh.end();
-        for task in self.tasks {
-            task.await.map_err(|error| error.to_string())?;
+        let deadline = tokio::time::Instant::now() + GRACE;
+        for mut task in self.tasks {
+            match tokio::time::timeout_at(deadline, &mut task).await {
+                Ok(ended) => ended.map_err(|error| error.to_string())?,
+                Err(_) => {
+                    tracing::warn!("a client did not end its connection in time; it is cut off");
+                    task.abort();
+                }
+            }
         }
         let app = self.app;
         let closed = tokio::task::spawn_blocking(move || {

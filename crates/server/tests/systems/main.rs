@@ -14,4 +14,5 @@ mod dexto;
 mod meshagent;
 mod meshflow;
 mod replay;
+mod round_trip;
 mod videosdk;
