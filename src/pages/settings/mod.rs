@@ -1,6 +1,7 @@
 //! Settings: how the server stands, what was wrong with what came in, and preferences.
 
 mod prices;
+mod retention;
 
 use crate::client::{self, use_fetch};
 use crate::components::copy::Copy;
@@ -106,6 +107,7 @@ fn server(status: ServerStatus) -> impl IntoView {
             {status.listeners.into_iter().map(listener).collect_view()}
         </section>
         {status.mcp_mesh.map(mcp_mesh)}
+        <retention::Rules rules=status.retention removed=status.store.removed free=status.store.free_bytes trouble=status.store.trouble />
         <prices::Prices prices=status.prices />
         <section class="panel card">
             <h2>"Problems in what came in"</h2>
