@@ -2,6 +2,7 @@
 
 mod ingest;
 mod prices;
+mod retention;
 
 use crate::client::{self, use_fetch};
 use crate::components::copy::Copy;
@@ -85,6 +86,7 @@ fn server(status: ServerStatus) -> impl IntoView {
             {status.listeners.into_iter().map(listener).collect_view()}
         </section>
         {status.mcp_mesh.map(mcp_mesh)}
+        <retention::Rules rules=status.retention removed=status.store.removed free=status.store.free_bytes trouble=status.store.trouble />
         <prices::Prices prices=status.prices />
         {ingest::problems(status.problems)}
     }

@@ -15,4 +15,5 @@ mod meshagent;
 mod meshflow;
 mod reference;
 mod replay;
+mod round_trip;
 mod videosdk;

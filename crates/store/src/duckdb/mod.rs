@@ -508,6 +508,35 @@ mod tests {
     }
 
     #[test]
+    fn an_upgrade_that_was_cut_off_is_run_again() {
+        let statements: Vec<&str> = schema::UPGRADES
+            .iter()
+            .flat_map(|sql| sql.split_inclusive(';'))
+            .collect();
+        for cut in 0..=statements.len() {
+            let connection = Connection::open_in_memory().unwrap();
+            let first = "INSERT INTO meta VALUES ('schema_version', '1');";
+            let done: String = statements.iter().take(cut).copied().collect();
+            for sql in [schema::CREATE, first, &done] {
+                connection.execute_batch(sql).unwrap();
+            }
+            let store = DuckDb::with(connection, None, &Options::default()).unwrap();
+            assert_eq!(
+                store.counts().unwrap(),
+                Counts::default(),
+                "cut off after {cut} statements"
+            );
+            let version: String = store
+                .read(|connection| {
+                    let version = "SELECT value FROM meta WHERE key = 'schema_version'";
+                    Ok(connection.query_row(version, [], |row| row.get(0)).unwrap())
+                })
+                .unwrap();
+            assert_eq!(version, schema::VERSION.to_string());
+        }
+    }
+
+    #[test]
     fn a_file_of_a_later_version_is_left_alone() {
         let connection = Connection::open_in_memory().unwrap();
         let later = "CREATE TABLE meta (key VARCHAR, value VARCHAR); INSERT INTO meta VALUES ('schema_version', '900');";
