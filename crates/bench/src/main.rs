@@ -1,18 +1,30 @@
-//! Measurements; they print figures and ratios of one run, and judge nothing.
+//! Measurements; they print figures and ratios of one run. What they find kept is compared with
+//! an exact ledger, and a difference is an error; how fast it was is judged by who reads it.
 //!
 //! ```text
 //! cargo xtask bench ingest [SPANS]   durable spans/s over OTLP/HTTP, and the raw engine's rows/s
+//! cargo xtask bench store [SPANS]    the store without sockets; cold start and idle memory
 //! cargo xtask bench paint [RUNS]     first paint and first row of the studio from a cold cache
 //! ```
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod figures;
+mod fill;
 mod generate;
+mod http;
 mod ingest;
+mod ledger;
+mod load;
 mod paint;
+mod rate;
 mod raw;
+mod server;
+mod store;
 
-fn main() {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let what = args.next().unwrap_or_else(|| "all".to_owned());
     let number = args.next().and_then(|text| text.parse::<usize>().ok());
@@ -20,13 +32,24 @@ fn main() {
         .enable_all()
         .build()
         .unwrap();
-    match what.as_str() {
-        "ingest" => ingest::run(number.unwrap_or(500_000)),
-        "paint" => runtime.block_on(paint::run(number.unwrap_or(5))),
-        "all" => {
-            ingest::run(number.unwrap_or(500_000));
-            runtime.block_on(paint::run(5));
+    let result = match what.as_str() {
+        "ingest" => ingest::run(number.unwrap_or(1_000_000)),
+        "store" => store::run(number.unwrap_or(1_000_000)),
+        "paint" => {
+            runtime.block_on(paint::run(number.unwrap_or(5)));
+            Ok(())
         }
-        _ => println!("bench ingest [SPANS] | paint [RUNS]"),
+        "all" => ingest::run(number.unwrap_or(1_000_000)).map(|()| runtime.block_on(paint::run(5))),
+        _ => {
+            println!("bench ingest [SPANS] | store [SPANS] | paint [RUNS]");
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench {what}: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
