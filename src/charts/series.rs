@@ -1,7 +1,8 @@
 //! What a chart shows: series over equal steps of time. Pure.
 
+use meshscope_analysis::metric::{Increases, Measured, Reading};
 use meshscope_api::MetricDetail;
-use meshscope_model::{Attributes, MetricKind, PointValue, Temporality};
+use meshscope_model::{Attributes, MetricKind};
 use std::collections::BTreeMap;
 
 /// How series are drawn.
@@ -132,29 +133,21 @@ pub(crate) fn metric(detail: &MetricDetail, format: fn(f64) -> String) -> Option
     })?;
     let step = (last.saturating_sub(first) / METRIC_STEPS as i64 + 1).max(1_000_000);
     let steps = (last.saturating_sub(first) / step) as usize + 1;
-    let cumulative = detail.metric.temporality == Temporality::Cumulative;
-    let sums = detail.metric.kind == MetricKind::Sum;
+    let reading = Reading {
+        kind: detail.metric.kind,
+        temporality: detail.metric.temporality,
+        monotonic: detail.metric.monotonic,
+    };
+    let sums = reading.kind == MetricKind::Sum && !Increases::new(reading, 0).is_level();
     let mut all: Vec<Series> = Vec::new();
     for series in &detail.series {
         // (sum, weight) a step: an increase has weight 1 in total, a mean as many as were measured.
         let mut cells = vec![(0.0, 0.0); steps];
-        let mut before: Option<(i64, f64, f64)> = None;
+        let mut increases = Increases::new(reading, detail.from);
         for point in &series.points {
-            let Some((mut value, mut weight)) = measured(&point.value) else {
+            let Some(Measured { value, weight }) = increases.next(point.start_time, &point.value) else {
                 continue;
             };
-            if cumulative && detail.metric.kind != MetricKind::Gauge {
-                let (total, count) = (value, weight);
-                // A new start or a smaller total is a reset: all of it is new.
-                if let Some((start, value_before, weight_before)) = before
-                    && start == point.start_time
-                    && total >= value_before
-                {
-                    value -= value_before;
-                    weight -= weight_before;
-                }
-                before = Some((point.start_time, total, count));
-            }
             let at = (point.time.saturating_sub(first) / step) as usize;
             if let Some(cell) = cells.get_mut(at) {
                 if sums {
@@ -186,19 +179,6 @@ pub(crate) fn metric(detail: &MetricDetail, format: fn(f64) -> String) -> Option
         series: all,
         format,
     })
-}
-
-/// A point's value and weight.
-fn measured(value: &PointValue) -> Option<(f64, f64)> {
-    match value {
-        PointValue::Int(n) => Some((*n as f64, 1.0)),
-        PointValue::Double(x) => Some((*x, 1.0)),
-        PointValue::Histogram(h) => h.sum.map(|sum| (sum, h.count as f64)),
-        PointValue::ExponentialHistogram(h) => h.sum.map(|sum| (sum, h.count as f64)),
-        PointValue::Summary(s) => Some((s.sum, s.count as f64)),
-        PointValue::None => None,
-    }
-    .filter(|(value, _)| value.is_finite())
 }
 
 /// Service and attributes in a few words.

@@ -232,9 +232,11 @@ async fn a_real_sdk_shows_up_over_http_and_grpc() {
     browser.stop().await;
 }
 
-/// Clicks the first link of the row that has a text.
+/// Clicks the first link of the row that has a text, or the first whose own text it is.
 async fn open_row(browser: &Browser, text: &str) {
-    let link = format!("//tr[contains(., '{text}')]//a");
+    let link = format!(
+        "(//tr[.//a[normalize-space()='{text}']]//a | //tr[contains(., '{text}') and not(//a[normalize-space()='{text}'])]//a)[1]"
+    );
     browser
         .page
         .find(By::XPath(&link))

@@ -5,6 +5,7 @@
 
 pub mod cost;
 pub mod critical_path;
+pub mod metric;
 pub mod prices;
 pub mod self_time;
 pub mod session;

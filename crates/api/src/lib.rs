@@ -5,6 +5,7 @@
 //! known is absent.
 
 pub mod accepted;
+pub mod attribute;
 pub mod columns;
 pub mod logs;
 pub mod mcp_mesh;
@@ -19,8 +20,9 @@ pub mod trace;
 pub mod usage;
 
 pub use accepted::Accepted;
+pub use attribute::{AttributeFilter, Comparison};
 pub use logs::{Log, LogPage};
-pub use metrics::{MetricDetail, MetricInfo, MetricList, MetricSample, MetricSeries};
+pub use metrics::{Increase, MetricDetail, MetricInfo, MetricList, MetricSample, MetricSeries};
 pub use params::Params;
 pub use problem::Problem;
 pub use query::{ListQuery, LogQuery, SeriesQuery, TimeRange, UsageGroupBy, UsageQuery};

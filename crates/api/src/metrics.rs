@@ -65,6 +65,22 @@ pub struct MetricSample {
     pub exemplars: Vec<Exemplar>,
 }
 
+/// What a series added in a range.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Increase {
+    /// The amount, or of a histogram or summary the sum of its values, in the metric's unit.
+    pub sum: f64,
+    /// Of a histogram or summary: how many values.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "meshscope_model::decimal::option"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub count: Option<i64>,
+}
+
 /// The points of one set of attributes of one service, in the order of time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -74,6 +90,11 @@ pub struct MetricSeries {
     /// The attributes that tell it from the others.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
     pub attributes: Attributes,
+    /// What its points add in the range, each amount once however often it was exported: a
+    /// cumulative series by its growth, restarts included, a delta one by its sum. Absent for
+    /// levels (gauges, and cumulative sums that also fall).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub increase: Option<Increase>,
     /// The points.
     pub points: Vec<MetricSample>,
 }
@@ -84,6 +105,10 @@ pub struct MetricSeries {
 pub struct MetricDetail {
     /// The metric.
     pub metric: MetricInfo,
+    /// Start of the range, ns since the epoch.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub from: i64,
     /// Its series, the one with the latest point first.
     pub series: Vec<MetricSeries>,
 }

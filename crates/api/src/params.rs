@@ -44,6 +44,14 @@ impl Params {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Every non-empty value of `name`.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .filter(move |(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
+    }
+
     /// Adds a parameter when there is a value.
     pub fn set(&mut self, name: &str, value: Option<impl Display>) {
         if let Some(value) = value {

@@ -1,5 +1,6 @@
 //! What the lists can be asked for.
 
+use crate::attribute::AttributeFilter;
 use crate::params::Params;
 use crate::problem::Problem;
 use meshscope_model::{System, TraceId};
@@ -91,6 +92,9 @@ pub struct ListQuery {
     pub has_error: Option<bool>,
     /// With or without blocked steps.
     pub blocked: Option<bool>,
+    /// Where one span has all of these (`attr` in the URL, once for each; see
+    /// [`AttributeFilter::parse`]).
+    pub attributes: Vec<AttributeFilter>,
 }
 
 impl Default for ListQuery {
@@ -111,6 +115,7 @@ impl Default for ListQuery {
             min_duration_ns: None,
             has_error: None,
             blocked: None,
+            attributes: Vec::new(),
         }
     }
 }
@@ -139,7 +144,7 @@ fn system(params: &Params) -> Result<Option<System>, Problem> {
 }
 
 impl ListQuery {
-    const KNOWN: [&str; 16] = [
+    const KNOWN: [&str; 17] = [
         "project",
         "from",
         "to",
@@ -156,6 +161,7 @@ impl ListQuery {
         "min_duration_ms",
         "has_error",
         "blocked",
+        "attr",
     ];
 
     /// Reads a query string.
@@ -179,6 +185,10 @@ impl ListQuery {
             min_duration_ns: milliseconds.map(|x: f64| (x * 1.0e6).round() as i64),
             has_error: params.bool("has_error")?,
             blocked: params.bool("blocked")?,
+            attributes: params
+                .all("attr")
+                .map(AttributeFilter::parse)
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -207,6 +217,9 @@ impl ListQuery {
         );
         params.set("has_error", self.has_error);
         params.set("blocked", self.blocked);
+        for filter in &self.attributes {
+            params.set("attr", Some(filter));
+        }
         params
     }
 }

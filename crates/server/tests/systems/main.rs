@@ -13,5 +13,6 @@ mod common;
 mod dexto;
 mod meshagent;
 mod meshflow;
+mod reference;
 mod replay;
 mod videosdk;

@@ -1,17 +1,18 @@
 //! Rows on their way into the engine: columns are built and appended as Arrow record batches.
 
 use super::engine_error;
+use super::slots::{SLOTS, Slots};
 use super::value;
 use crate::StoreError;
 use duckdb::Connection;
 use duckdb::arrow::array::{
-    ArrayRef, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array, ListArray, StringBuilder,
-    StructArray, UInt8Array, UInt32Array, UInt64Array,
+    ArrayBuilder as _, ArrayRef, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array, ListArray,
+    StringBuilder, StructArray, UInt8Array, UInt32Array, UInt64Array,
 };
 use duckdb::arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use duckdb::arrow::datatypes::{DataType, Field, Fields, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
-use meshscope_model::{Attributes, TraceId};
+use meshscope_model::{Attributes, KeyValue, TraceId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -86,31 +87,17 @@ impl Columns {
     }
 
     pub(super) fn attributes<'a>(&mut self, values: impl Iterator<Item = &'a Attributes>) {
-        let (mut keys, mut texts) = (StringBuilder::new(), StringBuilder::new());
-        let mut offsets = vec![0_i32];
-        let mut end = 0_i32;
+        let mut lists = Lists::default();
         for attributes in values {
-            for kv in attributes.iter() {
-                keys.append_value(&kv.key);
-                texts.append_value(value::write(&kv.value));
-            }
-            end = end.saturating_add(i32::try_from(attributes.len()).unwrap_or(i32::MAX));
-            offsets.push(end);
+            attributes.iter().for_each(|kv| lists.entry(kv));
+            lists.end_row();
         }
-        let fields = Fields::from(vec![
-            Field::new("k", DataType::Utf8, true),
-            Field::new("v", DataType::Utf8, true),
-        ]);
-        let entries: Vec<ArrayRef> = vec![Arc::new(keys.finish()), Arc::new(texts.finish())];
-        let item = Arc::new(Field::new("item", DataType::Struct(fields.clone()), true));
-        let entries = StructArray::new(fields, entries, None);
-        let list = ListArray::new(
-            Arc::clone(&item),
-            OffsetBuffer::new(offsets.into()),
-            Arc::new(entries),
-            None,
-        );
-        self.push(DataType::List(item), Arc::new(list));
+        self.lists(lists);
+    }
+
+    pub(super) fn lists(&mut self, lists: Lists) {
+        let (data_type, array) = lists.finish();
+        self.push(data_type, array);
     }
 
     /// Appends the rows to `table`, within the connection's transaction.
@@ -126,5 +113,99 @@ impl Columns {
             .append_record_batch(batch)
             .map_err(|error| failed(error.to_string()))?;
         appender.flush().map_err(|error| failed(error.to_string()))
+    }
+}
+
+/// Lists of keys and values, one a row; a row without any has no list.
+pub(super) struct Lists {
+    keys: StringBuilder,
+    texts: StringBuilder,
+    offsets: Vec<i32>,
+    end: i32,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self {
+            keys: StringBuilder::new(),
+            texts: StringBuilder::new(),
+            offsets: vec![0],
+            end: 0,
+        }
+    }
+}
+
+impl Lists {
+    /// Adds an attribute to the present row.
+    pub(super) fn entry(&mut self, kv: &KeyValue) {
+        self.keys.append_value(&kv.key);
+        value::append(&mut self.texts, &kv.value);
+        self.end = self.end.saturating_add(1);
+    }
+
+    /// Ends the present row.
+    pub(super) fn end_row(&mut self) {
+        self.offsets.push(self.end);
+    }
+
+    fn finish(mut self) -> (DataType, ArrayRef) {
+        let fields = Fields::from(vec![
+            Field::new("k", DataType::Utf8, true),
+            Field::new("v", DataType::Utf8, true),
+        ]);
+        let entries: Vec<ArrayRef> = vec![Arc::new(self.keys.finish()), Arc::new(self.texts.finish())];
+        let item = Arc::new(Field::new("item", DataType::Struct(fields.clone()), true));
+        let rows: Vec<bool> = self.offsets.array_windows().map(|[from, to]| to > from).collect();
+        let list = ListArray::new(
+            Arc::clone(&item),
+            OffsetBuffer::new(self.offsets.into()),
+            Arc::new(StructArray::new(fields, entries, None)),
+            Some(NullBuffer::from(rows)),
+        );
+        (DataType::List(item), Arc::new(list))
+    }
+}
+
+/// The attributes of spans: those of frequent keys by slot, the rest in lists.
+pub(super) struct Slotted {
+    columns: Vec<StringBuilder>,
+    pub(super) rest: Lists,
+}
+
+impl Slotted {
+    pub(super) fn new<'a>(slots: &Slots, rows: impl Iterator<Item = &'a Attributes>) -> Self {
+        let mut slotted = Self {
+            columns: (0..SLOTS).map(|_| StringBuilder::new()).collect(),
+            rest: Lists::default(),
+        };
+        let mut count = 0;
+        for attributes in rows {
+            for kv in attributes.iter() {
+                let column = slots
+                    .of(&kv.key)
+                    .and_then(|slot| slotted.columns.get_mut(slot.index));
+                match column {
+                    // A key that the span has already stands in the list: the first is found.
+                    Some(column) if column.len() <= count => {
+                        column.append_nulls(count - column.len());
+                        value::append(column, &kv.value);
+                    }
+                    _ => slotted.rest.entry(kv),
+                }
+            }
+            slotted.rest.end_row();
+            count += 1;
+        }
+        for column in &mut slotted.columns {
+            column.append_nulls(count - column.len());
+        }
+        slotted
+    }
+
+    /// Adds the slots' columns.
+    pub(super) fn append(self, columns: &mut Columns) {
+        for mut column in self.columns {
+            columns.push(DataType::Utf8, Arc::new(column.finish()));
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! A fingerprint is 64 bits; among ten million records the chance that any two meet is about
 //! one in 400,000. For spans a meeting only means a look into the engine.
 
-use super::engine_error;
+use super::recent::{self, Recent};
+use super::{engine_error, read};
 use crate::StoreError;
 use duckdb::Connection;
 use hashbrown::HashSet;
@@ -109,57 +110,41 @@ impl BuildHasher for BuildIdentity {
     }
 }
 
-pub(super) type Fingerprints = HashSet<u64, BuildIdentity>;
+/// How many fingerprints of spans each half of what is remembered holds; of anything else half
+/// as many. About 20 MB for each kind that is busy.
+const HALF: usize = 1 << 19;
 
-/// The fingerprints of what is kept.
-#[derive(Default)]
+/// What is known of what is kept.
 pub(super) struct Known {
-    pub(super) spans: Fingerprints,
-    pub(super) logs: Fingerprints,
-    pub(super) points: Fingerprints,
-    pub(super) emitters: Fingerprints,
-    pub(super) trace_sessions: Fingerprints,
+    pub(super) spans: Recent,
+    pub(super) logs: Recent,
+    pub(super) points: Recent,
+    pub(super) trace_sessions: Recent,
+    pub(super) emitters: HashSet<u64, BuildIdentity>,
 }
 
 impl Known {
-    /// Reads them from the engine.
-    pub(super) fn load(connection: &Connection) -> Result<Self, StoreError> {
-        let mut known = Self::default();
+    /// Reads from the engine what must be known from the start, which is little.
+    pub(super) fn load(connection: &Connection, now: i64) -> Result<Self, StoreError> {
         let doing = "read what is kept already";
-        let each = |sql: &str, take: &mut dyn FnMut(&duckdb::Row<'_>) -> duckdb::Result<()>| {
-            let mut statement = connection.prepare(sql).map_err(engine_error(doing))?;
-            let mut rows = statement.query([]).map_err(engine_error(doing))?;
-            while let Some(row) = rows.next().map_err(engine_error(doing))? {
-                take(row).map_err(engine_error(doing))?;
-            }
-            Ok::<_, StoreError>(())
+        let last = |table: &str, column: &str| {
+            let sql = format!(
+                "SELECT max({column}) FROM {table} WHERE {column} <= {}",
+                recent::horizon(now)
+            );
+            connection
+                .query_row(&sql, [], |row| row.get::<_, Option<i64>>(0))
+                .map_err(engine_error(doing))
         };
-        each("SELECT trace_id::VARCHAR, span_id FROM spans", &mut |row| {
-            known.spans.insert(span(
-                super::read::trace_id_of(&row.get::<_, String>(0)?),
-                SpanId::from_u64(row.get(1)?),
-            ));
-            Ok(())
+        let ids = read::rows(connection, doing, "SELECT id FROM emitters", Vec::new(), |row| {
+            row.get(0)
         })?;
-        each("SELECT fingerprint FROM logs", &mut |row| {
-            row.get(0).map(|n: u64| _ = known.logs.insert(n))
-        })?;
-        each("SELECT fingerprint FROM metric_points", &mut |row| {
-            row.get(0).map(|n: u64| _ = known.points.insert(n))
-        })?;
-        each("SELECT id FROM emitters", &mut |row| {
-            row.get(0).map(|n: u64| _ = known.emitters.insert(n))
-        })?;
-        each(
-            "SELECT trace_id::VARCHAR, coalesce(session, fallback_session), session IS NULL FROM trace_sessions",
-            &mut |row| {
-                let trace_id = super::read::trace_id_of(&row.get::<_, String>(0)?);
-                known
-                    .trace_sessions
-                    .insert(trace_session(trace_id, &row.get::<_, String>(1)?, row.get(2)?));
-                Ok(())
-            },
-        )?;
-        Ok(known)
+        Ok(Self {
+            spans: Recent::new(HALF, last("spans", "start_time")?),
+            logs: Recent::new(HALF / 2, last("logs", "time")?),
+            points: Recent::new(HALF / 2, last("metric_points", "time")?),
+            trace_sessions: Recent::new(HALF / 2, None),
+            emitters: ids.into_iter().collect(),
+        })
     }
 }

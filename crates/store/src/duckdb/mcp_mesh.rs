@@ -1,6 +1,8 @@
 //! Questions of MCP Mesh's own API, over its spans alone.
 
-use super::read::{self, Filter};
+use super::parts;
+use super::read::{self, Filter, Wanted};
+use super::slots::Slots;
 use crate::StoreError;
 use duckdb::Connection;
 use duckdb::types::Value;
@@ -30,6 +32,7 @@ fn traces(condition: &str, having: &str) -> String {
 /// Traces that ended, or went silent, and meet the search; the latest end first.
 pub(super) fn search(
     connection: &Connection,
+    slots: &Slots,
     query: &TraceSearch,
     now: i64,
 ) -> Result<FoundTraces, StoreError> {
@@ -71,24 +74,37 @@ pub(super) fn search(
     let ids: Vec<String> = read::rows(connection, doing, &page, filter.values, |row| row.get(0))?;
     let ids: Vec<TraceId> = ids.iter().map(|uuid| read::trace_id_of(uuid)).collect();
     Ok(FoundTraces {
-        traces: whole(connection, &ids)?,
+        traces: whole(connection, slots, &ids)?,
         total,
     })
 }
 
 /// One trace, whether it ended or not.
-pub(super) fn one(connection: &Connection, trace_id: TraceId) -> Result<Option<CompletedTrace>, StoreError> {
-    Ok(whole(connection, &[trace_id])?.pop())
+pub(super) fn one(
+    connection: &Connection,
+    slots: &Slots,
+    trace_id: TraceId,
+) -> Result<Option<CompletedTrace>, StoreError> {
+    Ok(whole(connection, slots, &[trace_id])?.pop())
 }
 
 /// The traces with these ids, in their order.
-fn whole(connection: &Connection, ids: &[TraceId]) -> Result<Vec<CompletedTrace>, StoreError> {
+fn whole(connection: &Connection, slots: &Slots, ids: &[TraceId]) -> Result<Vec<CompletedTrace>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let list: Vec<String> = ids.iter().map(|id| format!("'{id}'::UUID")).collect();
+    let list: Vec<String> = ids.iter().map(|id| format!("('{id}'::UUID)")).collect();
+    let Some(window) = parts::window(connection, &format!("(VALUES {}) t(trace_id)", list.join(", ")))?
+    else {
+        return Ok(Vec::new());
+    };
     let condition = format!("s.system = {SYSTEM} AND s.trace_id IN ({})", list.join(", "));
-    let spans: Vec<SpanEntry> = read::spans(connection, &condition)?
+    let wanted = Wanted {
+        source: "spans s",
+        window,
+        condition: &condition,
+    };
+    let spans: Vec<SpanEntry> = read::spans(connection, slots, &wanted)?
         .into_iter()
         .map(|kept| kept.entry)
         .collect();
@@ -148,7 +164,7 @@ pub(super) fn active(connection: &Connection, now: i64) -> Result<ActiveTraces, 
 }
 
 /// What passed between agents in spans that started at `from` or later.
-pub(super) fn traffic(connection: &Connection, from: i64) -> Result<Traffic, StoreError> {
+pub(super) fn traffic(connection: &Connection, slots: &Slots, from: i64) -> Result<Traffic, StoreError> {
     let doing = "sum up the traffic of MCP Mesh";
     let since = || vec![Value::BigInt(from)];
     let totals = format!(
@@ -163,16 +179,22 @@ pub(super) fn traffic(connection: &Connection, from: i64) -> Result<Traffic, Sto
         total_calls,
         total_errors,
         edges: read::rows(connection, doing, &edges(), since(), edge)?,
-        agents: read::rows(connection, doing, &agents(), [since(), since()].concat(), |row| {
-            Ok(AgentStats {
-                agent_name: row.get(0)?,
-                span_count: row.get(1)?,
-                total_request_bytes: row.get(2)?,
-                total_response_bytes: row.get(3)?,
-                total_input_tokens: row.get(4)?,
-                total_output_tokens: row.get(5)?,
-            })
-        })?,
+        agents: read::rows(
+            connection,
+            doing,
+            &agents(slots),
+            [since(), since()].concat(),
+            |row| {
+                Ok(AgentStats {
+                    agent_name: row.get(0)?,
+                    span_count: row.get(1)?,
+                    total_request_bytes: row.get(2)?,
+                    total_response_bytes: row.get(3)?,
+                    total_input_tokens: row.get(4)?,
+                    total_output_tokens: row.get(5)?,
+                })
+            },
+        )?,
         models: read::rows(connection, doing, &models(), since(), |row| {
             let (provider, model): (String, String) = (row.get(0)?, row.get(1)?);
             Ok(ModelStats {
@@ -222,12 +244,14 @@ fn edge(row: &duckdb::Row<'_>) -> duckdb::Result<EdgeStats> {
     })
 }
 
-fn agents() -> String {
+fn agents(slots: &Slots) -> String {
     let bytes = |name: &str| {
-        format!(
-            "coalesce(sum(try_cast(substr(list_filter(attributes, lambda a: a.k = '{name}')[1].v, 2) AS BIGINT)), 0)\
-             ::BIGINT"
-        )
+        let listed = format!("list_filter(attributes, lambda a: a.k = '{name}')[1].v");
+        let value = match slots.of(name) {
+            None => listed,
+            Some(slot) => format!("coalesce(a{}, {listed})", slot.index),
+        };
+        format!("coalesce(sum(try_cast(substr({value}, 2) AS BIGINT)), 0)::BIGINT")
     };
     format!(
         "SELECT s.agent, s.spans, s.sent, s.received, coalesce(u.input, 0)::BIGINT, coalesce(u.output, 0)::BIGINT

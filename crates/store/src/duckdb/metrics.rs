@@ -4,7 +4,10 @@ use super::read::{self, Filter};
 use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
-use meshscope_api::{MetricDetail, MetricInfo, MetricList, MetricSample, MetricSeries, SeriesQuery};
+use meshscope_analysis::metric::{Increases, Measured, Reading};
+use meshscope_api::{
+    Increase, MetricDetail, MetricInfo, MetricList, MetricSample, MetricSeries, SeriesQuery,
+};
 use meshscope_model::{MetricKind, PointValue, Temporality};
 
 /// How many points one answer carries over all series.
@@ -97,6 +100,7 @@ pub(super) fn one(
                     MetricSeries {
                         service: row.get(1)?,
                         attributes,
+                        increase: None,
                         points: Vec::new(),
                     },
                 ));
@@ -120,8 +124,36 @@ pub(super) fn one(
             Ok(())
         },
     )?;
-    Ok(Some(MetricDetail {
-        metric,
-        series: series.into_iter().map(|(_, series)| series).collect(),
-    }))
+    let (from, _) = query.range.bounds(now);
+    let mut series: Vec<MetricSeries> = series.into_iter().map(|(_, series)| series).collect();
+    for one in &mut series {
+        one.increase = increase(&metric, &one.points, from);
+    }
+    Ok(Some(MetricDetail { metric, from, series }))
+}
+
+/// What the points of a series add.
+fn increase(metric: &MetricInfo, points: &[MetricSample], from: i64) -> Option<Increase> {
+    let mut increases = Increases::new(
+        Reading {
+            kind: metric.kind,
+            temporality: metric.temporality,
+            monotonic: metric.monotonic,
+        },
+        from,
+    );
+    if increases.is_level() {
+        return None;
+    }
+    let added = points
+        .iter()
+        .filter_map(|point| increases.next(point.start_time, &point.value));
+    let all = added.fold(Measured::default(), |sum, next| Measured {
+        value: sum.value + next.value,
+        weight: sum.weight + next.weight,
+    });
+    Some(Increase {
+        sum: all.value,
+        count: (metric.kind != MetricKind::Sum).then_some(all.weight as i64),
+    })
 }

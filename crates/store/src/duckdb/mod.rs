@@ -1,15 +1,23 @@
 //! The embedded engine: DuckDB, one file.
 
 mod append;
+mod attribute;
+mod counted;
 mod identity;
 mod ledger;
 mod logs;
 mod mcp_mesh;
+mod merge;
 mod metrics;
+mod newest;
+mod parts;
 mod price;
 mod read;
+mod recent;
+mod rows;
 mod schema;
 mod sessions;
+mod slots;
 mod traces;
 mod usage;
 mod value;
@@ -24,8 +32,9 @@ use meshscope_api::{
     SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
+use slots::{Counter, Published, Slots};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Name of the file within the data directory.
 const FILE: &str = "meshscope.duckdb";
@@ -53,6 +62,7 @@ impl Default for Options {
 pub struct DuckDb {
     path: Option<PathBuf>,
     writer: Mutex<Writing>,
+    slots: Arc<Published>,
     /// Connections that are free for reading; one is made when all are taken.
     readers: Mutex<Vec<Connection>>,
 }
@@ -61,6 +71,9 @@ pub struct DuckDb {
 struct Writing {
     connection: Connection,
     known: Known,
+    slots: Arc<Slots>,
+    published: Arc<Published>,
+    counter: Counter,
     sequence: i64,
 }
 
@@ -112,7 +125,9 @@ impl DuckDb {
 
     fn with(connection: Connection, path: Option<PathBuf>) -> Result<Self, StoreError> {
         migrate(&connection, path.as_deref())?;
-        let known = Known::load(&connection)?;
+        let known = Known::load(&connection, write::now())?;
+        let slots = Arc::new(Slots::load(&connection)?);
+        let published = Arc::new(Published::new(Arc::clone(&slots)));
         let last = "SELECT greatest((SELECT max(sequence) FROM spans), (SELECT max(sequence) FROM logs), \
                     (SELECT max(sequence) FROM metric_points), 0)";
         let sequence = connection
@@ -122,11 +137,15 @@ impl DuckDb {
         let writer = Mutex::new(Writing {
             connection,
             known,
+            slots,
+            published: Arc::clone(&published),
+            counter: Counter::default(),
             sequence,
         });
         Ok(Self {
             path,
             writer,
+            slots: published,
             readers: Mutex::default(),
         })
     }
@@ -145,6 +164,20 @@ impl DuckDb {
         let answer = read(&connection);
         lock(&self.readers).push(connection);
         answer
+    }
+
+    /// Reads what depends on the slots; again when a key got one meanwhile.
+    fn read_attributes<T>(
+        &self,
+        read: impl Fn(&Connection, &Slots) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        loop {
+            let slots = self.slots.get();
+            let answer = self.read(|connection| read(connection, &slots))?;
+            if self.slots.get().keys().len() == slots.keys().len() {
+                return Ok(answer);
+            }
+        }
     }
 }
 
@@ -178,17 +211,23 @@ fn migrate(connection: &Connection, path: Option<&Path>) -> Result<(), StoreErro
     }
     // Views are code, not data: each start makes them as this version has them.
     if found == schema::VERSION {
-        return make(schema::VIEWS);
+        return make(&views());
     }
     // The engine alters a table once a transaction, so that each statement is one of its own. All
     // of them may run again: a version counts when its last is done.
-    let done = usize::try_from(found).unwrap_or(usize::MAX).saturating_sub(1);
-    schema::UPGRADES.iter().skip(done).try_for_each(|sql| make(sql))?;
-    make(schema::VIEWS)?;
+    (found + 1..=schema::VERSION).try_for_each(|version| make(&schema::upgrade_to(version)))?;
+    make(&views())?;
+    if found < schema::FIRST_WITH_PARTS {
+        parts::rebuild(connection)?;
+    }
     make(&format!(
         "UPDATE meta SET value = '{}' WHERE key = 'schema_version'",
         schema::VERSION
     ))
+}
+
+fn views() -> String {
+    format!("{} {}", schema::VIEWS, counted::views())
 }
 
 impl Store for DuckDb {
@@ -201,7 +240,7 @@ impl Store for DuckDb {
             let sql = format!(
                 "SELECT (SELECT count(*) FROM spans), (SELECT count(*) FROM logs), \
                  (SELECT count(*) FROM metric_points), ({})",
-                sessions::COUNT
+                sessions::count()
             );
             let counts = connection.query_row(&sql, [], |row| {
                 Ok(Counts {
@@ -235,7 +274,7 @@ impl Store for DuckDb {
     }
 
     fn sessions(&self, query: &ListQuery, now: i64) -> Result<SessionPage, StoreError> {
-        self.read(|connection| sessions::list(connection, query, now))
+        self.read_attributes(|connection, slots| sessions::list(connection, slots, query, now))
     }
 
     fn session(
@@ -244,15 +283,15 @@ impl Store for DuckDb {
         session_id: &str,
         now: i64,
     ) -> Result<Option<SessionDetail>, StoreError> {
-        self.read(|connection| sessions::one(connection, project, session_id, now))
+        self.read_attributes(|connection, slots| sessions::one(connection, slots, project, session_id, now))
     }
 
     fn traces(&self, query: &ListQuery, now: i64) -> Result<TracePage, StoreError> {
-        self.read(|connection| traces::list(connection, query, now))
+        self.read_attributes(|connection, slots| traces::list(connection, slots, query, now))
     }
 
     fn trace(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, StoreError> {
-        self.read(|connection| traces::one(connection, trace_id))
+        self.read_attributes(|connection, slots| traces::one(connection, slots, trace_id))
     }
 
     fn trace_columns(&self, trace_id: TraceId) -> Result<Option<SpanColumns>, StoreError> {
@@ -260,7 +299,7 @@ impl Store for DuckDb {
     }
 
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError> {
-        self.read(|connection| traces::span(connection, trace_id, span_id))
+        self.read_attributes(|connection, slots| traces::span(connection, slots, trace_id, span_id))
     }
 
     fn logs(&self, query: &LogQuery, now: i64) -> Result<LogPage, StoreError> {
@@ -288,11 +327,11 @@ impl Store for DuckDb {
     }
 
     fn mesh_search(&self, query: &TraceSearch, now: i64) -> Result<FoundTraces, StoreError> {
-        self.read(|connection| mcp_mesh::search(connection, query, now))
+        self.read_attributes(|connection, slots| mcp_mesh::search(connection, slots, query, now))
     }
 
     fn mesh_trace(&self, trace_id: TraceId) -> Result<Option<CompletedTrace>, StoreError> {
-        self.read(|connection| mcp_mesh::one(connection, trace_id))
+        self.read_attributes(|connection, slots| mcp_mesh::one(connection, slots, trace_id))
     }
 
     fn mesh_stats(&self, now: i64) -> Result<TraceStats, StoreError> {
@@ -304,7 +343,7 @@ impl Store for DuckDb {
     }
 
     fn mesh_traffic(&self, from: i64) -> Result<Traffic, StoreError> {
-        self.read(|connection| mcp_mesh::traffic(connection, from))
+        self.read_attributes(|connection, slots| mcp_mesh::traffic(connection, slots, from))
     }
 
     fn close(&self) -> Result<(), StoreError> {

@@ -1,6 +1,8 @@
 //! What all queries share: filters with parameters, cursors, and reading rows.
 
-use super::{engine_error, value};
+use super::append::Columns;
+use super::slots::Slots;
+use super::{engine_error, parts, value};
 use crate::StoreError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -211,22 +213,50 @@ pub(super) fn system(n: u8) -> System {
     System::ALL.get(usize::from(n)).copied().unwrap_or_default()
 }
 
-/// Selects spans in full; `{}` takes the condition. Columns are read by [`span_entry`].
-const SPAN: &str = "
-SELECT s.trace_id::VARCHAR, s.span_id, s.parent_span_id, s.start_time, s.end_time, s.name, s.kind, s.status,
+/// Which spans to read.
+pub(super) struct Wanted<'a> {
+    /// Tables, the spans as `s`.
+    pub(super) source: &'a str,
+    /// First and last moment in which they start: the engine leaves out what lies outside.
+    pub(super) window: (i64, i64),
+    /// Condition on them.
+    pub(super) condition: &'a str,
+}
+
+/// SQL that selects spans in full; columns are read by [`span_entry`].
+fn span_sql(slots: &Slots, wanted: &Wanted<'_>) -> String {
+    let Wanted {
+        source,
+        window: (first, last),
+        condition,
+    } = wanted;
+    let columns = slots.columns("s");
+    format!(
+        "WITH s AS MATERIALIZED (SELECT s.* FROM {source} WHERE s.start_time BETWEEN {first} AND {last} AND ({condition})),
+    t AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
+        WHERE trace_id IN (SELECT trace_id FROM s) GROUP BY trace_id),
+    u AS (SELECT * FROM usage WHERE source = 0 AND time BETWEEN {first} AND {last} AND trace_id IN (SELECT trace_id FROM s)),
+    k AS (SELECT * FROM calls WHERE trace_id IN (SELECT trace_id FROM s))
+    SELECT s.trace_id::VARCHAR, s.span_id, s.parent_span_id, s.start_time, s.end_time, s.name, s.kind, s.status,
     s.status_message, s.trace_state, s.flags, s.project, s.system, s.room, s.session, s.fallback_session, s.agent,
     s.operation, s.role, s.tool, s.model, s.provider, s.conversation, s.user_id, s.title, s.verdict, s.blocked,
     s.error, s.time_to_first_token, s.reported_duration, s.noise, to_json(s.attributes)::VARCHAR, s.events, s.links,
-    s.dropped_attributes, s.dropped_events, s.dropped_links, r.content, c.content, s.session_id,
+    s.dropped_attributes, s.dropped_events, s.dropped_links, r.content, c.content,
+    coalesce(s.session, t.session, s.fallback_session, CASE WHEN NOT s.noise THEN replace(s.trace_id::VARCHAR, '-', '') END),
     u.sequence, u.input_tokens, u.cached_input_tokens, u.cache_write_tokens, u.output_tokens, u.reasoning_tokens,
     u.audio_input_tokens, u.audio_output_tokens, u.total_tokens, u.characters, u.audio_ns, u.cost, u.cost_source,
-    u.carbon, u.claim, s.interrupted, s.uncertainty, k.call, k.call_source, u.batch
-FROM session_spans s
-LEFT JOIN calls k ON k.trace_id = s.trace_id AND k.span_id = s.span_id
-LEFT JOIN usage u ON u.source = 0 AND u.trace_id = s.trace_id AND u.span_id = s.span_id
-LEFT JOIN emitters r ON r.id = s.resource
-LEFT JOIN emitters c ON c.id = s.scope
-WHERE ";
+    u.carbon, u.claim, s.interrupted, s.uncertainty, k.call, k.call_source, u.batch{columns}
+    FROM s LEFT JOIN t ON t.trace_id = s.trace_id
+    LEFT JOIN k ON k.trace_id = s.trace_id AND k.span_id = s.span_id
+    LEFT JOIN u ON u.trace_id = s.trace_id AND u.span_id = s.span_id
+    LEFT JOIN emitters r ON r.id = s.resource
+    LEFT JOIN emitters c ON c.id = s.scope
+    ORDER BY s.start_time, s.span_id"
+    )
+}
+
+/// Where the slots stand among the columns of [`span_sql`].
+const FIRST_SLOT: usize = 60;
 
 /// A span in full, with the session it belongs to as known now.
 pub(super) struct KeptSpan {
@@ -235,12 +265,37 @@ pub(super) struct KeptSpan {
 }
 
 /// Spans in full, in the order of (start, span id).
-pub(super) fn spans(connection: &Connection, condition: &str) -> Result<Vec<KeptSpan>, StoreError> {
-    let sql = format!("{SPAN} {condition} ORDER BY s.start_time, s.span_id");
-    rows(connection, "read spans", &sql, Vec::new(), span_entry)
+pub(super) fn spans(
+    connection: &Connection,
+    slots: &Slots,
+    wanted: &Wanted<'_>,
+) -> Result<Vec<KeptSpan>, StoreError> {
+    rows(
+        connection,
+        "read spans",
+        &span_sql(slots, wanted),
+        Vec::new(),
+        |row| span_entry(row, slots),
+    )
 }
 
-fn span_entry(row: &Row<'_>) -> duckdb::Result<KeptSpan> {
+/// The attributes of a span: those of its slots, then those of its list.
+fn span_attributes(row: &Row<'_>, slots: &Slots) -> duckdb::Result<Attributes> {
+    let mut all = Attributes::default();
+    for (index, key) in slots.keys().iter().enumerate() {
+        if let Some(text) = row.get::<_, Option<String>>(FIRST_SLOT + index)? {
+            all.0.push(KeyValue {
+                key: key.clone(),
+                value: value::read(&text),
+            });
+        }
+    }
+    all.0
+        .extend(attributes(row.get::<_, Option<String>>(31)?.as_deref()).0);
+    Ok(all)
+}
+
+fn span_entry(row: &Row<'_>, slots: &Slots) -> duckdb::Result<KeptSpan> {
     let text = |index: usize| row.get::<_, Option<String>>(index);
     let kind: u8 = row.get(6)?;
     let span = Span {
@@ -257,7 +312,7 @@ fn span_entry(row: &Row<'_>) -> duckdb::Result<KeptSpan> {
         },
         trace_state: text(9)?.unwrap_or_default(),
         flags: row.get(10)?,
-        attributes: attributes(text(31)?.as_deref()),
+        attributes: span_attributes(row, slots)?,
         events: list(text(32)?.as_deref()),
         links: list(text(33)?.as_deref()),
         dropped_attributes_count: row.get(34)?,
@@ -328,31 +383,35 @@ pub(super) fn cost_source(text: String) -> CostSource {
     }
 }
 
-/// How many ids one query names.
-const IDS: usize = 1_000;
-
 /// The kept spans with the identities of `wanted`.
 pub(super) fn spans_by_id(
     connection: &Connection,
+    slots: &Slots,
     wanted: &[&SpanEntry],
 ) -> Result<HashMap<(TraceId, SpanId), SpanEntry>, StoreError> {
     let mut found = HashMap::new();
-    for chunk in wanted.chunks(IDS) {
-        let ids: Vec<String> = chunk
-            .iter()
-            .map(|entry| {
-                format!(
-                    "('{}'::UUID, {}::UBIGINT)",
-                    entry.span.trace_id,
-                    entry.span.span_id.as_u64()
-                )
-            })
-            .collect();
-        let condition = format!("(s.trace_id, s.span_id) IN ({})", ids.join(", "));
-        for kept in spans(connection, &condition)? {
-            let id = (kept.entry.span.trace_id, kept.entry.span.span_id);
-            found.insert(id, kept.entry);
-        }
+    if wanted.is_empty() {
+        return Ok(found);
+    }
+    let fill = "CREATE TEMP TABLE IF NOT EXISTS wanted_spans (trace_id UUID, span_id UBIGINT); DELETE FROM wanted_spans";
+    connection
+        .execute_batch(fill)
+        .map_err(engine_error("look for repeated spans"))?;
+    let mut c = Columns::default();
+    c.trace_ids(wanted.iter().map(|entry| Some(entry.span.trace_id)));
+    c.u64(wanted.iter().map(|entry| Some(entry.span.span_id.as_u64())));
+    c.append(connection, "wanted_spans")?;
+    let Some(window) = parts::window(connection, "wanted_spans")? else {
+        return Ok(found);
+    };
+    let all = Wanted {
+        source: "spans s SEMI JOIN wanted_spans w ON w.trace_id = s.trace_id AND w.span_id = s.span_id",
+        window,
+        condition: "true",
+    };
+    for kept in spans(connection, slots, &all)? {
+        let id = (kept.entry.span.trace_id, kept.entry.span.span_id);
+        found.insert(id, kept.entry);
     }
     Ok(found)
 }

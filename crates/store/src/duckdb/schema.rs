@@ -2,7 +2,9 @@
 //! their own; all attributes stand in a typed list (see [`super::value`]).
 
 /// Version of the schema below.
-pub(super) const VERSION: u32 = UPGRADES.len() as u32 + 1;
+pub(super) const VERSION: u32 = 4;
+/// The first version with the roll-up.
+pub(super) const FIRST_WITH_PARTS: u32 = 4;
 
 /// Makes the tables of version 1.
 pub(super) const CREATE: &str = "
@@ -57,10 +59,21 @@ CREATE TABLE usage (
 );
 ";
 
-/// What leads from each version to the next; an empty file goes through all of them. Every
+/// What leads to `version` from the one before; an empty file goes through all of them. Every
 /// statement may run again on a file that has it already.
-pub(super) const UPGRADES: &[&str] = &[
-    "
+pub(super) fn upgrade_to(version: u32) -> String {
+    match version {
+        2 => CALLS.to_owned(),
+        3 => "ALTER TABLE usage ADD COLUMN IF NOT EXISTS batch BOOLEAN DEFAULT false;".to_owned(),
+        _ => (0..super::slots::SLOTS)
+            .map(|slot| format!("ALTER TABLE spans ADD COLUMN IF NOT EXISTS a{slot} VARCHAR;"))
+            .chain([SLOTS_AND_PARTS.to_owned()])
+            .collect(),
+    }
+}
+
+/// Version 2: what several records say of one call.
+const CALLS: &str = "
 ALTER TABLE spans ADD COLUMN IF NOT EXISTS interrupted BOOLEAN DEFAULT false;
 ALTER TABLE spans ADD COLUMN IF NOT EXISTS uncertainty DOUBLE;
 ALTER TABLE metric_points ADD COLUMN IF NOT EXISTS call UBIGINT;
@@ -69,13 +82,25 @@ ALTER TABLE usage ADD COLUMN IF NOT EXISTS call_source UTINYINT;
 
 -- The spans that describe a call which other records describe as well.
 CREATE TABLE IF NOT EXISTS calls (call UBIGINT, call_source UTINYINT, trace_id UUID, span_id UBIGINT);
-",
-    "
-ALTER TABLE usage ADD COLUMN IF NOT EXISTS batch BOOLEAN DEFAULT false;
-",
-];
+";
 
-/// Makes the views anew, over the tables of the present version.
+/// Version 4: columns of frequent attributes (see [`super::slots`]), and the roll-up (see
+/// [`super::parts`]), which is made when it is there first.
+const SLOTS_AND_PARTS: &str = "
+CREATE TABLE IF NOT EXISTS slots (slot UTINYINT, key VARCHAR, since BIGINT);
+CREATE TABLE IF NOT EXISTS parts (
+    trace_id UUID, project VARCHAR, session_id VARCHAR, system UTINYINT, room VARCHAR, first BIGINT, last BIGINT,
+    spans UINTEGER DEFAULT 0, errors UINTEGER DEFAULT 0, blocked UINTEGER DEFAULT 0, interrupted UINTEGER DEFAULT 0,
+    open UINTEGER DEFAULT 0, open_since BIGINT, roots UINTEGER DEFAULT 0,
+    place HUGEINT, name VARCHAR, service VARCHAR, root_place HUGEINT, root_name VARCHAR, root_service VARCHAR,
+    last_root_place HUGEINT, root_failed BOOLEAN, call_place HUGEINT, call_failed BOOLEAN, title_place HUGEINT, title VARCHAR,
+    error_place HUGEINT, error VARCHAR, any_error VARCHAR, agents VARCHAR[], models VARCHAR[],
+    logs UINTEGER DEFAULT 0, log_errors UINTEGER DEFAULT 0, blocked_logs UINTEGER DEFAULT 0,
+    points UINTEGER DEFAULT 0, interrupted_points UINTEGER DEFAULT 0
+);
+";
+
+/// Makes the views over records anew, over the tables of the present version.
 pub(super) const VIEWS: &str = "
 -- The session of a trace as known now: what its records name, the smallest where they differ,
 -- so that the order of arrival does not matter.
@@ -98,63 +123,4 @@ FROM logs l LEFT JOIN trace_session t ON t.trace_id = l.trace_id;
 CREATE OR REPLACE VIEW session_points AS
 SELECT p.*, coalesce(p.session, t.session, p.fallback_session, replace(k.trace_id::VARCHAR, '-', '')) AS session_id
 FROM metric_points p LEFT JOIN call_trace k ON k.call = p.call LEFT JOIN trace_session t ON t.trace_id = k.trace_id;
-
--- Claims that calls below them report as well. A claim is over its trace; of MeshFlow (system 4),
--- which makes a trace of every step, it is over the session.
-CREATE OR REPLACE VIEW covered AS
-SELECT * FROM usage c WHERE claim AND system <> 4
-    AND EXISTS (SELECT 1 FROM usage u WHERE u.trace_id = c.trace_id AND NOT u.claim)
-UNION ALL
-SELECT * FROM usage c WHERE claim AND system = 4 AND EXISTS (SELECT 1 FROM usage u
-    WHERE u.system = 4 AND u.project = c.project AND coalesce(u.session, u.trace_id::VARCHAR) = coalesce(c.session, c.trace_id::VARCHAR)
-    AND NOT u.claim);
-
--- Calls told by counters, one row each: the classes of a call are points of their own and may
--- come apart. They have the span of their exemplar in common, or else the time.
-CREATE OR REPLACE VIEW counter_calls AS
-SELECT min(sequence) AS sequence, source, min(time) AS time, trace_id, span_id, project, system, room, session,
-    fallback_session, service, agent, role, operation, tool, model, provider, max(duration) AS duration,
-    min(time_to_first_token) AS time_to_first_token, bool_or(error) AS error,
-    sum(input_tokens)::BIGINT AS input_tokens, sum(cached_input_tokens)::BIGINT AS cached_input_tokens, sum(cache_write_tokens)::BIGINT AS cache_write_tokens,
-    sum(output_tokens)::BIGINT AS output_tokens, sum(reasoning_tokens)::BIGINT AS reasoning_tokens, sum(audio_input_tokens)::BIGINT AS audio_input_tokens,
-    sum(audio_output_tokens)::BIGINT AS audio_output_tokens, sum(total_tokens)::BIGINT AS total_tokens, sum(characters)::BIGINT AS characters,
-    sum(audio_ns)::BIGINT AS audio_ns, sum(cost)::BIGINT AS cost, sum(carbon)::BIGINT AS carbon,
-    max(cost_source) AS cost_source, claim, call, call_source, bool_or(batch) AS batch
-FROM usage WHERE source = 1 AND NOT claim AND call IS NULL
-GROUP BY source, trace_id, span_id, CASE WHEN span_id IS NULL THEN time END, project, system, room, session,
-    fallback_session, service, agent, role, operation, tool, model, provider, claim, call, call_source;
-
--- What counts: calls, each once however many sources describe it, and of claims that no call
--- covers only the largest. The n-th row of a source and the n-th of another are the same call.
-CREATE OR REPLACE VIEW counted AS
-SELECT * FROM usage WHERE NOT claim AND call IS NULL AND source = 0
-UNION ALL BY NAME
-SELECT * FROM counter_calls
-UNION ALL BY NAME
-SELECT * EXCLUDE (nth) REPLACE (coalesce(time_to_first_token,
-        max(time_to_first_token) OVER (PARTITION BY call, nth)) AS time_to_first_token)
-FROM (SELECT *, row_number() OVER (PARTITION BY call, call_source ORDER BY time, sequence) AS nth
-    FROM usage WHERE NOT claim AND call IS NOT NULL)
-QUALIFY row_number() OVER (PARTITION BY call, nth ORDER BY call_source, time, sequence) = 1
-UNION ALL
-SELECT * FROM usage c WHERE claim AND system <> 4
-    AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.trace_id = c.trace_id AND NOT u.claim)
-QUALIFY row_number() OVER (PARTITION BY trace_id ORDER BY total_tokens DESC NULLS LAST, cost DESC NULLS LAST, time, span_id) = 1
-UNION ALL
-SELECT * FROM usage c WHERE claim AND system = 4 AND NOT EXISTS (SELECT 1 FROM usage u
-    WHERE u.system = 4 AND u.project = c.project AND coalesce(u.session, u.trace_id::VARCHAR) = coalesce(c.session, c.trace_id::VARCHAR)
-    AND NOT u.claim)
-QUALIFY row_number() OVER (PARTITION BY project, coalesce(session, trace_id::VARCHAR)
-    ORDER BY total_tokens DESC NULLS LAST, cost DESC NULLS LAST, time, span_id) = 1;
-
-CREATE OR REPLACE VIEW ledger AS
-SELECT u.*, coalesce(u.session, t.session, u.fallback_session,
-    replace(coalesce(u.trace_id, k.trace_id)::VARCHAR, '-', '')) AS session_id
-FROM counted u LEFT JOIN call_trace k ON k.call = u.call
-LEFT JOIN trace_session t ON t.trace_id = coalesce(u.trace_id, k.trace_id);
-
-CREATE OR REPLACE VIEW claims AS
-SELECT u.*,
-    coalesce(u.session, t.session, u.fallback_session, replace(u.trace_id::VARCHAR, '-', '')) AS session_id
-FROM covered u LEFT JOIN trace_session t ON t.trace_id = u.trace_id;
 ";

@@ -1,7 +1,10 @@
 //! Sessions are found, not declared: a grouping of what is kept, by what is known now.
 
+use super::newest::{Newest, Source};
 use super::read::{self, Filter};
-use super::{engine_error, traces};
+use super::slots::Slots;
+use super::traces::{self, AGENTS, MODELS};
+use super::{attribute, counted, engine_error, parts};
 use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
@@ -17,28 +20,22 @@ const UNFINISHED: i64 = HOUR;
 /// Slices of a session's sparkline.
 const SLICES: i64 = 20;
 
-/// A point that counts an interrupted turn of VideoSDK. Spans may say the same of the same turns,
-/// so that the larger count holds.
-const INTERRUPTED_TURN: &str =
-    "name = 'videosdk.turns' AND list_contains(attributes, {'k': 'interrupted', 'v': 't'})";
-/// An event that reports a blocked step of MeshFlow; the same goes for its spans.
-const BLOCKED_STEP: &str = "event_name = 'meshflow.step_blocked'";
-
 /// SQL that counts sessions.
-pub(super) const COUNT: &str = "SELECT count(*) FROM (
-    SELECT DISTINCT project, session_id FROM session_spans WHERE session_id IS NOT NULL
-    UNION SELECT DISTINCT project, session_id FROM session_logs WHERE session_id IS NOT NULL
-    UNION SELECT DISTINCT project, session_id FROM session_points WHERE session_id IS NOT NULL)";
+pub(super) fn count() -> String {
+    format!(
+        "SELECT count(*) FROM (SELECT DISTINCT project, session_id FROM {} WHERE session_id IS NOT NULL)",
+        parts::all()
+    )
+}
 
 /// Projects, latest activity first.
 pub(super) fn projects(connection: &Connection) -> Result<ProjectList, StoreError> {
-    let sql =
-        "SELECT project, max(last), list_sort(list(DISTINCT room) FILTER (room IS NOT NULL))[:1000] FROM (
-            SELECT project, room, max(last_time) AS last FROM spans GROUP BY ALL
-            UNION ALL SELECT project, room, max(time) FROM logs GROUP BY ALL
-            UNION ALL SELECT project, room, max(time) FROM metric_points GROUP BY ALL)
-        GROUP BY project ORDER BY 2 DESC, 1";
-    let projects = read::rows(connection, "list projects", sql, Vec::new(), |row| {
+    let sql = format!(
+        "SELECT project, max(last), list_sort(list(DISTINCT room) FILTER (room IS NOT NULL))[:1000]
+        FROM {} GROUP BY project ORDER BY 2 DESC, 1",
+        parts::all()
+    );
+    let projects = read::rows(connection, "list projects", &sql, Vec::new(), |row| {
         Ok(Project {
             project: row.get(0)?,
             last_activity_at: row.get(1)?,
@@ -48,98 +45,92 @@ pub(super) fn projects(connection: &Connection) -> Result<ProjectList, StoreErro
     Ok(ProjectList { projects })
 }
 
-/// Which records belong to the sessions asked for, before they are grouped.
-fn hits(query: &ListQuery, range: (i64, i64), only: Option<&str>) -> (String, Vec<Value>) {
-    let mut parts = Vec::new();
-    let mut values = Vec::new();
-    for (view, first, last) in [
-        ("session_spans", "start_time", "last_time"),
-        ("session_logs", "time", "time"),
-        ("session_points", "time", "time"),
-    ] {
-        let mut filter = Filter::default();
-        filter.add("session_id IS NOT NULL", []);
-        filter.add(
-            &format!("{first} <= ? AND {last} >= ?"),
-            [Value::BigInt(range.1), Value::BigInt(range.0)],
-        );
-        filter.equal("project", query.project.as_deref());
-        filter.equal("session_id", only.or(query.session.as_deref()));
-        parts.push(format!(
-            "SELECT DISTINCT project, session_id FROM {view} WHERE {}",
-            filter.sql()
-        ));
-        values.append(&mut filter.values);
-    }
-    (parts.join(" UNION "), values)
+/// SQL of a session's status out of its measures.
+fn status_sql(now: i64) -> String {
+    format!(
+        "CASE WHEN last >= {} OR (open_since IS NOT NULL AND open_since >= {}) THEN 'active'
+        WHEN root_failed OR (system = 3 AND call_failed) OR (spans = 0 AND log_errors > 0) THEN 'failed' ELSE 'ended' END",
+        now.saturating_sub(QUIET),
+        now.saturating_sub(UNFINISHED)
+    )
 }
 
-/// The grouping: one row a session, columns read by [`session`].
-fn grouped(hits: &str) -> String {
+/// Measures of a session that decide over its status.
+const STANDING: &str = "max(open_since) AS open_since, coalesce(arg_max(root_failed, last_root_place), false) AS root_failed,
+    coalesce(arg_max(call_failed, call_place), false) AS call_failed, coalesce(sum(log_errors), 0) AS log_errors";
+
+/// Measures of a session that are counted.
+const COUNTS: &str =
+    "max(system) AS system, sum(spans)::BIGINT AS spans, coalesce(sum(errors), 0)::BIGINT AS errors,
+    coalesce(greatest(sum(blocked), sum(blocked_logs)), 0)::BIGINT AS blocked";
+
+/// The session of a span, of a trace in `page_traces`.
+const SESSION_OF_SPAN: &str = "coalesce(s.session, t.session, s.fallback_session,
+    CASE WHEN NOT s.noise THEN replace(s.trace_id::VARCHAR, '-', '') END)";
+
+/// Sessions that are read together: their names, and the moments that they lie in.
+struct Page {
+    sessions: Vec<(String, String)>,
+    window: (i64, i64),
+}
+
+impl Page {
+    fn values(&self) -> Vec<Value> {
+        let pairs = self.sessions.iter();
+        pairs
+            .flat_map(|(project, id)| [Value::Text(project.clone()), Value::Text(id.clone())])
+            .collect()
+    }
+}
+
+/// One row a session of the page, columns read by [`session`].
+fn grouped(page: &Page, now: i64) -> String {
     let (tokens, latency, first_token) = (
         read::token_sums(),
         read::quantiles_of("duration"),
         read::quantiles_of("time_to_first_token"),
     );
-    let sum = read::sum_of;
-    let (cost, carbon) = (sum("cost"), sum("carbon"));
-    let (token_names, place) = (read::TOKEN_COLUMNS.join(", "), read::PLACE);
+    let (cost, carbon) = (read::sum_of("cost"), read::sum_of("carbon"));
+    let token_names = read::TOKEN_COLUMNS.join(", ");
+    let places = vec!["(?, ?)"; page.sessions.len()].join(", ");
+    let (first, last) = page.window;
+    let ours = "(project, session_id) IN (SELECT (project, session_id) FROM page_sessions)";
     format!(
-        "WITH hit AS ({hits}),
-    s AS (SELECT v.*, {place} AS place FROM session_spans v SEMI JOIN hit ON hit.project = v.project AND hit.session_id = v.session_id),
-    span_part AS (SELECT project, session_id, min(start_time) AS first, max(last_time) AS last, count(*) AS spans,
-        count(DISTINCT trace_id) AS traces, count(*) FILTER (error IS NOT NULL AND NOT blocked) AS errors,
-        count(*) FILTER (blocked) AS blocked, count(*) FILTER (interrupted) AS interrupted, max(start_time) FILTER (end_time IS NULL) AS open_since,
-        list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents, list(DISTINCT model) FILTER (model IS NOT NULL) AS models,
-        max(system) AS system, min(room) AS room, arg_min(title, place) FILTER (title IS NOT NULL) AS title,
-        arg_min(name, place) FILTER (parent_span_id IS NULL) AS root_name, arg_min(name, place) AS any_name,
-        arg_max(error IS NOT NULL OR blocked, place) FILTER (parent_span_id IS NULL) AS root_failed,
-        arg_max(error IS NOT NULL, place) FILTER (operation = 1) AS call_failed,
-        {first_token} AS first_token
-        FROM s GROUP BY project, session_id),
+        "WITH page_sessions(project, session_id) AS (VALUES {places}),
+    p AS MATERIALIZED (SELECT * FROM {} WHERE {ours}),
+    page_traces AS (SELECT DISTINCT trace_id FROM p WHERE spans > 0),
+    {},
+    part AS (SELECT project, session_id, min(first) AS first, max(last) AS last, {COUNTS}, {STANDING},
+        count(DISTINCT trace_id) FILTER (spans > 0) AS traces, coalesce(sum(logs), 0)::BIGINT AS logs,
+        coalesce(greatest(sum(interrupted), sum(interrupted_points)), 0)::BIGINT AS interrupted,
+        min(room) AS room, {AGENTS} AS agents, {MODELS} AS models,
+        arg_min(title, title_place) AS title, arg_min(root_name, root_place) AS root_name, arg_min(name, place) AS any_name
+        FROM p GROUP BY project, session_id),
     runs AS (SELECT project, session_id, trace_id,
-            least(max(last_time)::HUGEINT - min(start_time)::HUGEINT, 9223372036854775807)::BIGINT AS duration
-        FROM s GROUP BY project, session_id, trace_id),
+            least(max(last)::HUGEINT - min(first)::HUGEINT, 9223372036854775807)::BIGINT AS duration
+        FROM p WHERE spans > 0 GROUP BY project, session_id, trace_id),
     run_part AS (SELECT project, session_id, {latency} AS latency FROM runs GROUP BY project, session_id),
-    log_part AS (SELECT v.project, v.session_id, min(v.time) AS first, max(v.time) AS last, count(*) AS logs,
-        max(system) AS system, min(room) AS room, list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents,
-        count(*) FILTER (severity_number >= 17) AS log_errors, count(*) FILTER ({BLOCKED_STEP}) AS blocked
-        FROM session_logs v SEMI JOIN hit ON hit.project = v.project AND hit.session_id = v.session_id
-        GROUP BY v.project, v.session_id),
-    point_part AS (SELECT v.project, v.session_id, min(v.time) AS first, max(v.time) AS last,
-        max(system) AS system, min(room) AS room, list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents,
-        count(*) FILTER ({INTERRUPTED_TURN}) AS interrupted
-        FROM session_points v SEMI JOIN hit ON hit.project = v.project AND hit.session_id = v.session_id
-        GROUP BY v.project, v.session_id),
-    usage_part AS (SELECT v.project, v.session_id, {tokens}, {cost} AS cost,
+    token_part AS (SELECT s.project, {SESSION_OF_SPAN} AS session_id, {first_token} AS first_token
+        FROM spans s LEFT JOIN page_trace_session t ON t.trace_id = s.trace_id
+        WHERE s.time_to_first_token IS NOT NULL AND s.start_time BETWEEN {first} AND {last}
+            AND s.trace_id IN (SELECT trace_id FROM page_traces) GROUP BY ALL),
+    usage_part AS (SELECT project, session_id, {tokens}, {cost} AS cost,
         count(*) FILTER (cost IS NULL) AS unpriced, {carbon} AS carbon,
         list(DISTINCT model) FILTER (model IS NOT NULL) AS models, {first_token} AS call_first_token
-        FROM ledger v SEMI JOIN hit ON hit.project = v.project AND hit.session_id = v.session_id
-        GROUP BY v.project, v.session_id),
+        FROM page_ledger WHERE {ours} GROUP BY project, session_id),
     usage_named(project, session_id, {token_names}, cost, unpriced, carbon, models, call_first_token) AS (SELECT * FROM usage_part),
-    session AS (SELECT hit.project, hit.session_id,
-        least(s.first, l.first, p.first) AS first, greatest(s.last, l.last, p.last) AS last,
-        coalesce(s.spans, 0) AS spans, coalesce(s.traces, 0) AS traces, coalesce(l.logs, 0) AS logs,
-        coalesce(s.errors, 0) AS errors, greatest(s.blocked, l.blocked, 0) AS blocked,
-        greatest(s.interrupted, p.interrupted, 0) AS interrupted,
-        greatest(s.system, l.system, p.system) AS system, coalesce(s.room, l.room, p.room) AS room,
-        list_sort(list_distinct(list_concat(coalesce(s.agents, []), coalesce(l.agents, []), coalesce(p.agents, [])))) AS agents,
-        list_sort(list_distinct(list_concat(coalesce(s.models, []), coalesce(u.models, [])))) AS models,
-        s.title, s.root_name, s.any_name, s.open_since, coalesce(s.root_failed, false) AS root_failed,
-        coalesce(s.call_failed, false) AS call_failed, coalesce(l.log_errors, 0) AS log_errors,
-        coalesce(s.first_token, u.call_first_token) AS first_token, r.latency,
+    session AS (SELECT a.* EXCLUDE (models), list_sort(list_distinct(list_concat(coalesce(a.models, []), coalesce(u.models, [])))) AS models,
+        coalesce(t.first_token, u.call_first_token) AS first_token, r.latency,
         u.* EXCLUDE (project, session_id, models, call_first_token)
-        FROM hit LEFT JOIN span_part s USING (project, session_id) LEFT JOIN run_part r USING (project, session_id)
-        LEFT JOIN log_part l USING (project, session_id) LEFT JOIN point_part p USING (project, session_id)
-        LEFT JOIN usage_named u USING (project, session_id)),
-    stood AS (SELECT *, CASE
-        WHEN last >= ? OR (open_since IS NOT NULL AND open_since >= ?) THEN 'active'
-        WHEN root_failed OR (system = 3 AND call_failed) OR (spans = 0 AND log_errors > 0) THEN 'failed'
-        ELSE 'ended' END AS status FROM session)
-    SELECT project, session_id, first, last, spans, traces, logs, errors, blocked, system, room, agents, models, title,
-        root_name, any_name, status, first_token, latency, {token_names}, cost, coalesce(unpriced, 0), carbon,
+        FROM part a LEFT JOIN run_part r USING (project, session_id) LEFT JOIN token_part t USING (project, session_id)
+        LEFT JOIN usage_named u USING (project, session_id))
+    SELECT project, session_id, first, last, spans, traces, logs, errors, blocked, system, room, coalesce(agents, []), models,
+        title, root_name, any_name, {} AS status, first_token, latency, {token_names}, cost, coalesce(unpriced, 0), carbon,
         interrupted
-    FROM stood"
+    FROM session ORDER BY first DESC, project, session_id",
+        parts::all(),
+        counted::of_page(page.window),
+        status_sql(now)
     )
 }
 
@@ -207,14 +198,164 @@ fn title(session: &Session, name: Option<String>) -> String {
 }
 
 /// Sessions, latest start first.
-pub(super) fn list(connection: &Connection, query: &ListQuery, now: i64) -> Result<SessionPage, StoreError> {
-    let (hits, mut values) = hits(query, query.range.bounds(now), None);
-    values.extend(active(now));
+pub(super) fn list(
+    connection: &Connection,
+    slots: &Slots,
+    query: &ListQuery,
+    now: i64,
+) -> Result<SessionPage, StoreError> {
+    let limit = query.limit as usize;
+    let (measures, filter) = group_filter(query, now)?;
+    let newest = Newest {
+        key: "project, session_id",
+        shown: "project, session_id",
+        sources: sources(slots, query, now),
+        parts: &parts::all(),
+        measures,
+        join: match query.min_cost_pico_usd {
+            None => String::new(),
+            Some(_) => "LEFT JOIN (SELECT project, session_id, sum(cost) AS cost FROM ledger GROUP BY ALL) \
+                USING (project, session_id)"
+                .to_owned(),
+        },
+        filter,
+        limit: u64::from(query.limit) + 1,
+    };
+    let mut found = newest.find(connection, |row| {
+        Ok((
+            row.get(0)?,
+            row.get(1)?,
+            row.get::<_, i64>(3)?,
+            row.get::<_, i64>(4)?,
+        ))
+    })?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let sessions = page(connection, found, now)?;
+    let last = sessions.last().filter(|_| more);
+    let next_cursor =
+        last.map(|last| read::write_cursor(&(last.started_at, &last.project, &last.session_id)));
+    Ok(SessionPage {
+        sessions,
+        next_cursor,
+    })
+}
+
+/// The sessions with these names, first and last moments.
+fn page(
+    connection: &Connection,
+    found: Vec<(String, String, i64, i64)>,
+    now: i64,
+) -> Result<Vec<Session>, StoreError> {
+    let first = found.iter().map(|(.., first, _)| *first).min();
+    let last = found.iter().map(|(.., last)| *last).max();
+    let Some(window) = first.zip(last) else {
+        return Ok(Vec::new());
+    };
+    let page = Page {
+        sessions: found.into_iter().map(|(project, id, ..)| (project, id)).collect(),
+        window,
+    };
+    let mut sessions = read::rows(
+        connection,
+        "list sessions",
+        &grouped(&page, now),
+        page.values(),
+        session,
+    )?;
+    sparklines(connection, &mut sessions)?;
+    Ok(sessions)
+}
+
+/// Where the sessions that are asked for come from: from the roll-up, or from spans when it is
+/// spans that are asked for.
+fn sources(slots: &Slots, query: &ListQuery, now: i64) -> Vec<Source> {
+    let mut part = part_filter(query, now);
+    let rows = |part: &Filter| {
+        format!(
+            "SELECT project, session_id, trace_id, first AS moment FROM {} WHERE {}",
+            parts::all(),
+            part.sql()
+        )
+    };
+    let (from, to) = query.range.bounds(now);
+    let mut spans = Filter::default();
+    spans.add(
+        "s.start_time <= ? AND s.last_time >= ?",
+        [Value::BigInt(to), Value::BigInt(from)],
+    );
+    spans.add("coalesce(s.session, p.session_id) = p.session_id", []);
+    let of_spans = |part: &Filter, spans: &Filter| Source {
+        sql: format!(
+            "SELECT p.project, p.session_id, s.start_time AS moment FROM spans s JOIN ({}) p
+            ON p.trace_id = s.trace_id AND p.project = s.project WHERE {}",
+            rows(part),
+            spans.sql()
+        ),
+        values: part.values.iter().chain(&spans.values).cloned().collect(),
+    };
+    let q = query.q.as_deref();
+    if !query.attributes.is_empty() {
+        attribute::conditions(&mut spans, "s", slots, &query.attributes);
+        let within = format!("{PART_TEXTS} OR trace_id IN (SELECT trace_id FROM spans s WHERE {SPAN_TEXTS})");
+        part.text(&within, q);
+        return vec![of_spans(&part, &spans)];
+    }
+    let mut found = Vec::new();
+    if q.is_some() {
+        spans.text(SPAN_TEXTS, q);
+        found.push(of_spans(&part, &spans));
+        part.text(PART_TEXTS, q);
+    }
+    found.push(Source {
+        sql: rows(&part),
+        values: part.values,
+    });
+    found
+}
+
+/// What of the roll-up free text is looked for in.
+const PART_TEXTS: &str = "contains(lower(session_id), lower(?)) OR contains(lower(title), lower(?)) \
+    OR contains(lower(room), lower(?)) OR contains(lower(name), lower(?)) OR contains(lower(root_name), lower(?)) \
+    OR contains(lower(array_to_string(agents, chr(10))), lower(?)) OR contains(lower(array_to_string(models, chr(10))), lower(?)) \
+    OR contains(trace_id::VARCHAR, lower(?)) OR contains(replace(trace_id::VARCHAR, '-', ''), lower(?))";
+/// The same of a span.
+const SPAN_TEXTS: &str = "contains(lower(s.error), lower(?)) OR contains(lower(s.tool), lower(?))";
+
+/// Conditions on a row of the roll-up.
+fn part_filter(query: &ListQuery, now: i64) -> Filter {
+    let (from, to) = query.range.bounds(now);
     let mut filter = Filter::default();
-    filter.equal("status", query.status.as_deref());
+    filter.add("session_id IS NOT NULL", []);
+    filter.add(
+        "first <= ? AND last >= ?",
+        [Value::BigInt(to), Value::BigInt(from)],
+    );
+    filter.equal("project", query.project.as_deref());
+    filter.equal("session_id", query.session.as_deref());
+    filter
+}
+
+/// Measures and conditions of a session as a whole.
+fn group_filter(query: &ListQuery, now: i64) -> Result<(String, Filter), StoreError> {
+    let mut measures = format!(", {COUNTS}, min(room) AS room");
+    let mut filter = Filter::default();
+    if let Some(status) = &query.status {
+        measures = format!("{measures}, {STANDING}");
+        filter.add(
+            &format!("({}) = ?", status_sql(now)),
+            [Value::Text(status.clone())],
+        );
+    }
     filter.equal("room", query.room.as_deref());
-    filter.text("list_contains(agents, ?)", query.agent.as_deref());
-    filter.text("list_contains(models, ?)", query.model.as_deref());
+    if let Some(agent) = &query.agent {
+        measures = format!("{measures}, {AGENTS} AS agents");
+        filter.add("list_contains(agents, ?)", [Value::Text(agent.clone())]);
+    }
+    if let Some(model) = &query.model {
+        measures = format!("{measures}, {MODELS} AS models");
+        filter.add("list_contains(models, ?)", [Value::Text(model.clone())]);
+    }
     if let Some(system) = query.system {
         filter.add("system = ?", [Value::UTinyInt(system as u8)]);
     }
@@ -230,11 +371,6 @@ pub(super) fn list(connection: &Connection, query: &ListQuery, now: i64) -> Resu
     if let Some(has) = query.blocked {
         filter.add(if has { "blocked > 0" } else { "blocked = 0" }, []);
     }
-    let any = "contains(lower(concat_ws(chr(10), title, session_id, room, root_name, any_name, \
-               array_to_string(agents, chr(10)), array_to_string(models, chr(10)))), lower(?)) \
-               OR (project, session_id) IN (SELECT project, session_id FROM s \
-               WHERE contains(lower(concat_ws(chr(10), error, tool, trace_id::VARCHAR, replace(trace_id::VARCHAR, '-', ''))), lower(?)))";
-    filter.text(any, query.q.as_deref());
     if let Some((first, project, id)) = read::read_cursor::<(i64, String, String)>(query.cursor.as_deref())? {
         let after = "first < ? OR (first = ? AND (project, session_id) > (?, ?))";
         filter.add(
@@ -247,62 +383,40 @@ pub(super) fn list(connection: &Connection, query: &ListQuery, now: i64) -> Resu
             ],
         );
     }
-    let sql = format!(
-        "{} WHERE {} ORDER BY first DESC, project, session_id LIMIT {}",
-        grouped(&hits),
-        filter.sql(),
-        u64::from(query.limit) + 1
-    );
-    values.append(&mut filter.values);
-    let mut sessions = read::rows(connection, "list sessions", &sql, values, session)?;
-    let more = sessions.len() > query.limit as usize;
-    sessions.truncate(query.limit as usize);
-    let last = sessions.last().filter(|_| more);
-    let next_cursor =
-        last.map(|last| read::write_cursor(&(last.started_at, &last.project, &last.session_id)));
-    sparklines(connection, &mut sessions)?;
-    Ok(SessionPage {
-        sessions,
-        next_cursor,
-    })
-}
-
-/// Parameters of the status: since when a session's last moment makes it active, and since when
-/// a span in progress does.
-fn active(now: i64) -> [Value; 2] {
-    [
-        Value::BigInt(now.saturating_sub(QUIET)),
-        Value::BigInt(now.saturating_sub(UNFINISHED)),
-    ]
+    Ok((measures, filter))
 }
 
 /// One session with its runs.
 pub(super) fn one(
     connection: &Connection,
+    slots: &Slots,
     project: Option<&str>,
     session_id: &str,
     now: i64,
 ) -> Result<Option<SessionDetail>, StoreError> {
+    let mut filter = Filter::default();
+    filter.equal("session_id", Some(session_id));
+    filter.equal("project", project);
+    let sql = format!(
+        "SELECT project, session_id, min(first), max(last) FROM {} WHERE {}
+        GROUP BY project, session_id ORDER BY max(last) DESC, project LIMIT 1",
+        parts::all(),
+        filter.sql()
+    );
+    let found = read::rows(connection, "find a session", &sql, filter.values, |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    let Some(session) = page(connection, found, now)?.pop() else {
+        return Ok(None);
+    };
     let query = ListQuery {
-        project: project.map(str::to_owned),
+        project: Some(session.project.clone()),
         range: TimeRange::ALL,
         session: Some(session_id.to_owned()),
         limit: meshscope_api::query::MAX_LIMIT,
         ..ListQuery::default()
     };
-    let (hits, mut values) = hits(&query, query.range.bounds(now), Some(session_id));
-    values.extend(active(now));
-    let sql = format!("{} ORDER BY last DESC, project LIMIT 1", grouped(&hits));
-    let mut sessions = read::rows(connection, "read a session", &sql, values, session)?;
-    sparklines(connection, &mut sessions)?;
-    let Some(session) = sessions.pop() else {
-        return Ok(None);
-    };
-    let query = ListQuery {
-        project: Some(session.project.clone()),
-        ..query
-    };
-    let mut runs = traces::list(connection, &query, now)?.traces;
+    let mut runs = traces::list(connection, slots, &query, now)?.traces;
     runs.reverse();
     Ok(Some(SessionDetail { session, runs }))
 }
@@ -313,11 +427,22 @@ fn sparklines(connection: &Connection, sessions: &mut [Session]) -> Result<(), S
         return Ok(());
     }
     let places = vec!["(?, ?, ?::BIGINT, ?::BIGINT)"; sessions.len()].join(", ");
+    let starts = sessions.iter().map(|session| session.started_at);
+    let ends = sessions
+        .iter()
+        .map(|session| session.started_at.saturating_add(session.duration_ns));
+    let (first, last) = (starts.min().unwrap_or(0), ends.max().unwrap_or(0));
     let sql = format!(
-        "WITH page(project, session_id, began, took) AS (VALUES {places})
+        "WITH page(project, session_id, began, took) AS (VALUES {places}),
+        page_traces AS (SELECT DISTINCT trace_id FROM parts
+            WHERE spans > 0 AND (project, session_id) IN (SELECT (project, session_id) FROM page)),
+        known AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
+            WHERE trace_id IN (SELECT trace_id FROM page_traces) GROUP BY trace_id),
+        v AS (SELECT s.project, s.start_time, {SESSION_OF_SPAN} AS session_id FROM spans s LEFT JOIN known t ON t.trace_id = s.trace_id
+            WHERE s.start_time BETWEEN {first} AND {last} AND s.trace_id IN (SELECT trace_id FROM page_traces))
         SELECT v.project, v.session_id,
             least(({SLICES} * (v.start_time::HUGEINT - began::HUGEINT)) // (took::HUGEINT + 1), {SLICES} - 1)::BIGINT AS slice, count(*)
-        FROM session_spans v JOIN page ON page.project = v.project AND page.session_id = v.session_id
+        FROM v JOIN page ON page.project = v.project AND page.session_id = v.session_id
         GROUP BY ALL"
     );
     let values = sessions.iter().flat_map(|session| {

@@ -1,6 +1,9 @@
 //! Traces: the list, one in full, one as columns, and one span.
 
-use super::read::{self, Filter};
+use super::newest::{Newest, Source};
+use super::read::{self, Filter, Wanted};
+use super::slots::Slots;
+use super::{attribute, counted, parts};
 use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
@@ -8,37 +11,61 @@ use meshscope_api::{ListQuery, SpanDetail, TraceDetail, TracePage, TraceSummary}
 use meshscope_model::columns::{ColumnsBuilder, SpanRow, flag};
 use meshscope_model::{Operation, SpanColumns, SpanId, SpanKind, StatusCode, TraceId};
 
-/// The grouping: one row a trace, columns read by [`summary`]. `hits` selects the trace ids.
-fn grouped(hits: &str) -> String {
+/// The grouping: one row a trace of `page`, columns read by [`summary`].
+fn grouped(page: &Page) -> String {
     let (tokens, cost) = (read::token_sums(), read::sum_of("cost"));
-    let (token_names, place) = (read::TOKEN_COLUMNS.join(", "), read::PLACE);
+    let (token_names, ids) = (read::TOKEN_COLUMNS.join(", "), &page.ids);
+    let (first, last) = page.window;
     format!(
-        "WITH hit AS ({hits}),
-    s AS (SELECT v.*, {place} AS place FROM session_spans v SEMI JOIN hit ON hit.trace_id = v.trace_id),
+        "WITH page_traces(trace_id) AS ({ids}),
+    page_sessions AS (SELECT NULL::VARCHAR AS project, NULL::VARCHAR AS session_id WHERE false),
+    {},
+    s AS (SELECT trace_id, span_id, parent_span_id FROM spans
+        WHERE start_time BETWEEN {first} AND {last} AND trace_id IN (SELECT trace_id FROM page_traces)),
     missing AS (SELECT c.trace_id, count(*) AS n FROM s c
         WHERE c.parent_span_id IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM s p WHERE p.trace_id = c.trace_id AND p.span_id = c.parent_span_id)
         GROUP BY c.trace_id),
     span_part AS (SELECT trace_id, min(session_id) AS session_id, min(project) AS project, max(system) AS system,
-        coalesce(arg_min(name, place) FILTER (parent_span_id IS NULL), arg_min(name, place)) AS name,
-        coalesce(arg_min(service, place) FILTER (parent_span_id IS NULL), arg_min(service, place)) AS service,
-        min(start_time) AS first, max(last_time) AS last, count(*) AS spans,
-        count(*) FILTER (error IS NOT NULL AND NOT blocked) AS errors, count(*) FILTER (blocked) AS blocked,
-        count(*) FILTER (parent_span_id IS NULL) AS roots, count(*) FILTER (end_time IS NULL) AS open,
-        list_sort(list(DISTINCT agent) FILTER (agent IS NOT NULL)) AS agents,
-        list_sort(list(DISTINCT model) FILTER (model IS NOT NULL)) AS models, min(room) AS room,
-        coalesce(arg_min(error, place) FILTER (error <> '' AND NOT blocked),
-            min(error) FILTER (NOT blocked)) AS error
-        FROM s GROUP BY trace_id),
-    usage_part AS (SELECT v.trace_id, {tokens}, {cost} FROM ledger v SEMI JOIN hit ON hit.trace_id = v.trace_id
-        GROUP BY v.trace_id),
+        coalesce(arg_min(root_name, root_place), arg_min(name, place)) AS name,
+        coalesce(arg_min(root_service, root_place), arg_min(service, place)) AS service,
+        min(first) AS first, max(last) AS last, sum(spans)::BIGINT AS spans,
+        sum(errors)::BIGINT AS errors, sum(blocked)::BIGINT AS blocked, sum(roots) AS roots, sum(open) AS open,
+        {AGENTS} AS agents, {MODELS} AS models, coalesce(arg_min(error, error_place), min(any_error)) AS error
+        FROM parts WHERE spans > 0 AND trace_id IN (SELECT trace_id FROM page_traces) GROUP BY trace_id),
+    usage_part AS (SELECT trace_id, {tokens}, {cost} FROM page_ledger WHERE trace_id IN (SELECT trace_id FROM page_traces)
+        GROUP BY trace_id),
     usage_named(trace_id, {token_names}, cost) AS (SELECT * FROM usage_part),
     trace AS (SELECT t.*, u.* EXCLUDE (trace_id), coalesce(m.n, 0) = 0 AND roots > 0 AND open = 0 AS complete
         FROM span_part t LEFT JOIN usage_named u USING (trace_id) LEFT JOIN missing m USING (trace_id))
     SELECT trace_id::VARCHAR, session_id, project, system, name, service, first, last, spans, errors, blocked, complete,
         agents, models, error, {token_names}, cost
-    FROM trace"
+    FROM trace ORDER BY first DESC, trace_id",
+        counted::of_page(page.window)
     )
+}
+
+/// SQL of the agents and the models of the roll-up's rows.
+pub(super) const AGENTS: &str = "list_sort(list_distinct(flatten(list(agents) FILTER (agents IS NOT NULL))))";
+pub(super) const MODELS: &str = "list_sort(list_distinct(flatten(list(models) FILTER (models IS NOT NULL))))";
+
+/// Traces that are read together: SQL of their ids, and the moments that they lie in.
+struct Page {
+    ids: String,
+    window: (i64, i64),
+}
+
+impl Page {
+    /// `None` when there are none.
+    fn of(traces: &[(TraceId, i64, i64)]) -> Option<Self> {
+        let first = traces.iter().map(|(_, first, _)| *first).min()?;
+        let last = traces.iter().map(|(.., last)| *last).max()?;
+        let ids: Vec<String> = traces.iter().map(|(id, ..)| format!("('{id}'::UUID)")).collect();
+        Some(Self {
+            ids: format!("VALUES {}", ids.join(", ")),
+            window: (first, last),
+        })
+    }
 }
 
 fn summary(row: &Row<'_>) -> duckdb::Result<TraceSummary> {
@@ -69,21 +96,159 @@ fn summary(row: &Row<'_>) -> duckdb::Result<TraceSummary> {
 }
 
 /// Traces, latest start first.
-pub(super) fn list(connection: &Connection, query: &ListQuery, now: i64) -> Result<TracePage, StoreError> {
+pub(super) fn list(
+    connection: &Connection,
+    slots: &Slots,
+    query: &ListQuery,
+    now: i64,
+) -> Result<TracePage, StoreError> {
+    let limit = query.limit as usize;
+    let newest = Newest {
+        key: "trace_id",
+        shown: "trace_id::VARCHAR",
+        sources: sources(slots, query, now),
+        parts: "(SELECT * FROM parts WHERE spans > 0)",
+        measures: ", sum(spans) AS spans, sum(errors) AS errors, sum(blocked) AS blocked, sum(open) AS open, \
+            max(system) AS system"
+            .to_owned(),
+        join: match query.min_cost_pico_usd {
+            None => String::new(),
+            Some(_) => "LEFT JOIN (SELECT trace_id, sum(cost) AS cost FROM ledger GROUP BY trace_id) USING (trace_id)".to_owned(),
+        },
+        filter: group_filter(query)?,
+        limit: u64::from(query.limit) + 1,
+    };
+    let mut found = newest.find(connection, |row| {
+        Ok((
+            read::trace_id_of(&row.get::<_, String>(0)?),
+            row.get(2)?,
+            row.get(3)?,
+        ))
+    })?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let traces = match Page::of(&found) {
+        None => Vec::new(),
+        Some(page) => read::rows(connection, "list traces", &grouped(&page), Vec::new(), summary)?,
+    };
+    let last = traces.last().filter(|_| more);
+    let next_cursor = last.map(|last| read::write_cursor(&(last.started_at, last.trace_id)));
+    Ok(TracePage { traces, next_cursor })
+}
+
+/// Where the traces that are asked for come from: from the roll-up, or from spans when it is spans
+/// that are asked for.
+fn sources(slots: &Slots, query: &ListQuery, now: i64) -> Vec<Source> {
+    let mut part = part_filter(query, now);
+    let rows = |part: &Filter| format!("SELECT trace_id, first AS moment FROM parts WHERE {}", part.sql());
+    if !query.attributes.is_empty() {
+        if let Some(q) = &query.q {
+            let (text, values) = mentions(q);
+            part.add(&text, values);
+        }
+        let mut spans = span_filter(query, now);
+        attribute::conditions(&mut spans, "s", slots, &query.attributes);
+        let sql = format!(
+            "SELECT s.trace_id, s.start_time AS moment FROM spans s SEMI JOIN ({}) p ON p.trace_id = s.trace_id WHERE {}",
+            rows(&part),
+            spans.sql()
+        );
+        let values = part.values.into_iter().chain(spans.values).collect();
+        return vec![Source { sql, values }];
+    }
+    let Some(q) = &query.q else {
+        return vec![Source {
+            sql: rows(&part),
+            values: part.values,
+        }];
+    };
+    let mut spans = span_filter(query, now);
+    let any = SPAN_TEXTS
+        .map(|column| format!("contains(lower(s.{column}), lower(?))"))
+        .join(" OR ");
+    spans.text(&any, Some(q));
+    let sql = format!(
+        "SELECT s.trace_id, s.start_time AS moment FROM spans s SEMI JOIN ({}) p ON p.trace_id = s.trace_id WHERE {}",
+        rows(&part),
+        spans.sql()
+    );
+    let by_span = Source {
+        sql,
+        values: part.values.iter().cloned().chain(spans.values).collect(),
+    };
+    part.text(PART_TEXTS, Some(q));
+    vec![
+        by_span,
+        Source {
+            sql: rows(&part),
+            values: part.values,
+        },
+    ]
+}
+
+/// What of a span free text is looked for in.
+const SPAN_TEXTS: [&str; 6] = ["name", "service", "agent", "model", "tool", "error"];
+/// The same of the roll-up.
+const PART_TEXTS: &str = "contains(lower(session_id), lower(?)) OR contains(lower(room), lower(?)) \
+    OR contains(replace(trace_id::VARCHAR, '-', ''), lower(?))";
+
+/// A condition on rows of the roll-up: their trace mentions the text.
+fn mentions(q: &str) -> (String, Vec<Value>) {
+    let any = SPAN_TEXTS
+        .map(|column| format!("contains(lower({column}), lower(?))"))
+        .join(" OR ");
+    let sql = format!("{PART_TEXTS} OR trace_id IN (SELECT trace_id FROM spans WHERE {any})");
+    let count = sql.matches('?').count();
+    (sql, vec![Value::Text(q.to_owned()); count])
+}
+
+/// Conditions on a row of the roll-up.
+fn part_filter(query: &ListQuery, now: i64) -> Filter {
     let (from, to) = query.range.bounds(now);
-    let mut hit = Filter::default();
-    hit.add(
-        "start_time <= ? AND last_time >= ?",
+    let mut filter = Filter::default();
+    filter.add("spans > 0", []);
+    filter.add(
+        "first <= ? AND last >= ?",
         [Value::BigInt(to), Value::BigInt(from)],
     );
-    hit.equal("project", query.project.as_deref());
-    hit.equal("session_id", query.session.as_deref());
-    hit.equal("room", query.room.as_deref());
-    let hits = format!("SELECT DISTINCT trace_id FROM session_spans WHERE {}", hit.sql());
-    let mut values = hit.values;
-    let mut filter = Filter::default();
+    filter.equal("project", query.project.as_deref());
+    filter.equal("session_id", query.session.as_deref());
+    filter.equal("room", query.room.as_deref());
     filter.text("list_contains(agents, ?)", query.agent.as_deref());
     filter.text("list_contains(models, ?)", query.model.as_deref());
+    if let Some(system) = query.system {
+        filter.add("system = ?", [Value::UTinyInt(system as u8)]);
+    }
+    match query.status.as_deref() {
+        Some("active") => filter.add("open > 0", []),
+        Some("failed") => filter.add("errors > 0 OR blocked > 0", []),
+        _ => {}
+    }
+    if query.has_error == Some(true) {
+        filter.add("errors > 0", []);
+    }
+    if query.blocked == Some(true) {
+        filter.add("blocked > 0", []);
+    }
+    filter
+}
+
+/// Conditions on a span.
+fn span_filter(query: &ListQuery, now: i64) -> Filter {
+    let (from, to) = query.range.bounds(now);
+    let mut filter = Filter::default();
+    filter.add(
+        "s.start_time <= ? AND s.last_time >= ?",
+        [Value::BigInt(to), Value::BigInt(from)],
+    );
+    filter.equal("s.project", query.project.as_deref());
+    filter
+}
+
+/// Conditions on a trace as a whole.
+fn group_filter(query: &ListQuery) -> Result<Filter, StoreError> {
+    let mut filter = Filter::default();
+    filter.add("spans > 0", []);
     match query.status.as_deref() {
         Some("active") => filter.add("open > 0", []),
         Some("failed") => filter.add("errors > 0 OR blocked > 0", []),
@@ -105,35 +270,38 @@ pub(super) fn list(connection: &Connection, query: &ListQuery, now: i64) -> Resu
     if let Some(has) = query.blocked {
         filter.add(if has { "blocked > 0" } else { "blocked = 0" }, []);
     }
-    let any = "trace_id IN (SELECT trace_id FROM s WHERE contains(lower(concat_ws(chr(10), name, service, agent, model, \
-               tool, error, session_id, room, replace(trace_id::VARCHAR, '-', ''))), lower(?)))";
-    filter.text(any, query.q.as_deref());
     if let Some((first, id)) = read::read_cursor::<(i64, TraceId)>(query.cursor.as_deref())? {
         let after = format!("first < ? OR (first = ? AND trace_id > '{id}'::UUID)");
         filter.add(&after, [Value::BigInt(first), Value::BigInt(first)]);
     }
-    let sql = format!(
-        "{} WHERE {} ORDER BY first DESC, trace_id LIMIT {}",
-        grouped(&hits),
-        filter.sql(),
-        u64::from(query.limit) + 1
-    );
-    values.append(&mut filter.values);
-    let mut traces = read::rows(connection, "list traces", &sql, values, summary)?;
-    let more = traces.len() > query.limit as usize;
-    traces.truncate(query.limit as usize);
-    let last = traces.last().filter(|_| more);
-    let next_cursor = last.map(|last| read::write_cursor(&(last.started_at, last.trace_id)));
-    Ok(TracePage { traces, next_cursor })
+    Ok(filter)
 }
 
 /// One trace with every span in full.
-pub(super) fn one(connection: &Connection, trace_id: TraceId) -> Result<Option<TraceDetail>, StoreError> {
-    let sql = grouped(&format!("SELECT '{trace_id}'::UUID AS trace_id"));
+pub(super) fn one(
+    connection: &Connection,
+    slots: &Slots,
+    trace_id: TraceId,
+) -> Result<Option<TraceDetail>, StoreError> {
+    let Some((first, last)) = parts::window_of(connection, trace_id)? else {
+        return Ok(None);
+    };
+    let sql = Page::of(&[(trace_id, first, last)])
+        .map(|page| grouped(&page))
+        .unwrap_or_default();
     let Some(trace) = read::rows(connection, "read a trace", &sql, Vec::new(), summary)?.pop() else {
         return Ok(None);
     };
-    let spans = read::spans(connection, &format!("s.trace_id = '{trace_id}'::UUID"))?;
+    let condition = format!("s.trace_id = '{trace_id}'::UUID");
+    let spans = read::spans(
+        connection,
+        slots,
+        &Wanted {
+            source: "spans s",
+            window: (first, last),
+            condition: &condition,
+        },
+    )?;
     Ok(Some(TraceDetail {
         trace,
         spans: spans.iter().map(detail).collect(),
@@ -153,25 +321,41 @@ fn detail(kept: &read::KeptSpan) -> SpanDetail {
 /// One span with everything it carries.
 pub(super) fn span(
     connection: &Connection,
+    slots: &Slots,
     trace_id: TraceId,
     span_id: SpanId,
 ) -> Result<Option<SpanDetail>, StoreError> {
+    let Some(window) = parts::window_of(connection, trace_id)? else {
+        return Ok(None);
+    };
     let condition = format!(
         "s.trace_id = '{trace_id}'::UUID AND s.span_id = {}::UBIGINT",
         span_id.as_u64()
     );
-    Ok(read::spans(connection, &condition)?.first().map(detail))
+    let wanted = Wanted {
+        source: "spans s",
+        window,
+        condition: &condition,
+    };
+    Ok(read::spans(connection, slots, &wanted)?.first().map(detail))
 }
 
 /// One trace as columns, in the order of (start, span id).
 pub(super) fn columns(connection: &Connection, trace_id: TraceId) -> Result<Option<SpanColumns>, StoreError> {
+    let Some((first, last)) = parts::window_of(connection, trace_id)? else {
+        return Ok(None);
+    };
     let sql = format!(
-        "SELECT s.span_id, s.parent_span_id, s.start_time, s.duration, s.name, s.service, s.agent, s.model, s.tool,
+        "WITH page_traces(trace_id) AS (VALUES ('{trace_id}'::UUID)),
+        page_sessions AS (SELECT NULL::VARCHAR AS project, NULL::VARCHAR AS session_id WHERE false),
+        {}
+        SELECT s.span_id, s.parent_span_id, s.start_time, s.duration, s.name, s.service, s.agent, s.model, s.tool,
             s.error, s.kind, s.status, s.operation, s.blocked, s.end_time, s.reported_duration IS NOT NULL, s.noise,
             s.time_to_first_token, u.input, u.output, u.total, u.cost
         FROM spans s LEFT JOIN (SELECT span_id, {} AS input, {} AS output, {} AS total, {} AS cost
-            FROM ledger WHERE trace_id = '{trace_id}'::UUID GROUP BY span_id) u ON u.span_id = s.span_id
-        WHERE s.trace_id = '{trace_id}'::UUID ORDER BY s.start_time, s.span_id",
+            FROM page_ledger WHERE trace_id = '{trace_id}'::UUID GROUP BY span_id) u ON u.span_id = s.span_id
+        WHERE s.trace_id = '{trace_id}'::UUID AND s.start_time BETWEEN {first} AND {last} ORDER BY s.start_time, s.span_id",
+        counted::of_page((first, last)),
         read::sum_of("input_tokens"),
         read::sum_of("output_tokens"),
         read::sum_of("total_tokens"),

@@ -11,23 +11,33 @@
 //! So equality is equality of text, a number is `try_cast` of what follows `i` or `d`, and a
 //! substring is found where it stands.
 
+use duckdb::arrow::array::StringBuilder;
 use meshscope_model::AttributeValue;
+use std::fmt::Write;
 
 /// Writes a value.
 pub(super) fn write(value: &AttributeValue) -> String {
-    match value {
-        AttributeValue::String(text) => {
-            let mut written = String::with_capacity(text.len() + 1);
-            written.push('s');
-            written.push_str(text);
-            written
-        }
-        AttributeValue::Int(n) => format!("i{n}"),
-        AttributeValue::Double(x) => format!("d{x:?}"),
-        AttributeValue::Bool(true) => "t".to_owned(),
-        AttributeValue::Bool(false) => "f".to_owned(),
-        other => format!("j{}", serde_json::to_string(other).unwrap_or_default()),
-    }
+    let mut text = String::new();
+    write_to(&mut text, value);
+    text
+}
+
+/// Appends a value to a column.
+pub(super) fn append(column: &mut StringBuilder, value: &AttributeValue) {
+    write_to(column, value);
+    column.append_value("");
+}
+
+fn write_to(out: &mut impl Write, value: &AttributeValue) {
+    let written = match value {
+        AttributeValue::String(text) => out.write_char('s').and_then(|()| out.write_str(text)),
+        AttributeValue::Int(n) => write!(out, "i{n}"),
+        AttributeValue::Double(x) => write!(out, "d{x:?}"),
+        AttributeValue::Bool(true) => out.write_char('t'),
+        AttributeValue::Bool(false) => out.write_char('f'),
+        other => write!(out, "j{}", serde_json::to_string(other).unwrap_or_default()),
+    };
+    debug_assert!(written.is_ok(), "memory takes all text");
 }
 
 /// Reads a value; text that this crate did not write is kept as a string.

@@ -143,7 +143,8 @@ pub(super) fn client(system: &System, python: &Path, places: &Places) -> Result<
     let failed = |error: std::io::Error| format!("{}: {error}", log.display());
     fs::create_dir_all(&dir).map_err(failed)?;
     let mut command = Command::new(python);
-    command.arg(script(system.name)).env_clear();
+    // Some leave files where they run.
+    command.arg(script(system.name)).current_dir(&dir).env_clear();
     for name in ["PATH", "HOME"] {
         command.envs(std::env::var_os(name).map(|value| (name, value)));
     }
