@@ -15,8 +15,8 @@ impl Times {
         self.0.append(&mut other.0);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The `percent`th percentile by nearest rank, in ms.

@@ -88,8 +88,6 @@ pub(crate) struct Tokens {
 /// A span in figures.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
-    /// Its number within the workload.
-    pub(crate) n: u64,
     /// Number of its trace within the workload.
     pub(crate) trace: u64,
     /// Its place in the trace; 0 is the root.
@@ -259,7 +257,6 @@ impl Workload {
         let blocked = tool && (dice >> 33).is_multiple_of(500);
         let often = if tool { 200 } else { 1_000 };
         Step {
-            n,
             trace,
             within,
             start,

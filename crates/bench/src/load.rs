@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// Spans of one request.
 pub(crate) const BATCH: u64 = 2_000;
+/// Spans of one request of a paced sender, as agents send them.
+const SMALL: u64 = 200;
 /// Connections at a time.
 pub(crate) const CONNECTIONS: usize = 8;
 
@@ -22,6 +24,8 @@ pub(crate) struct Sent {
     pub(crate) times: Times,
     /// Answers 503, after which the request was sent again.
     pub(crate) refused: u64,
+    /// From the first request to the last answer.
+    pub(crate) took: Duration,
 }
 
 /// How many requests a workload is.
@@ -54,6 +58,7 @@ pub(crate) fn post(connection: &mut Connection, path: &str, body: &[u8]) -> (Dur
 /// Sends bodies as fast as they are taken.
 pub(crate) fn flat_out(host: &str, bodies: &[Vec<u8>], spans: u64) -> Sent {
     let (next, all) = (AtomicU64::new(0), Mutex::new(Sent::default()));
+    let start = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..CONNECTIONS {
             scope.spawn(|| {
@@ -72,6 +77,7 @@ pub(crate) fn flat_out(host: &str, bodies: &[Vec<u8>], spans: u64) -> Sent {
     });
     Sent {
         spans,
+        took: start.elapsed(),
         ..all.into_inner().expect("no sender panicked")
     }
 }
@@ -85,35 +91,39 @@ pub(crate) fn paced(
     stop: &AtomicBool,
     each: impl Fn(Duration) + Sync,
 ) -> Sent {
-    /// Small requests, as agents send them: ten a second at 2,000 spans a second.
-    const SMALL: u64 = 200;
-    let (next, spans, refused) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let (next, all) = (AtomicU64::new(0), Mutex::new(Sent::default()));
     let start = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..CONNECTIONS / 2 {
             scope.spawn(|| {
                 let emitters = Emitters::new();
                 let mut connection = Connection::open(host).expect("the server listens");
+                let mut mine = Sent::default();
                 loop {
                     let first = next.fetch_add(1, Ordering::Relaxed) * SMALL;
                     if first >= workload.spans() || stop.load(Ordering::Relaxed) {
-                        return;
+                        break;
                     }
                     let records = workload.records(&emitters, first, first + SMALL);
                     let body = encode_traces(&records);
                     let due = start + Duration::from_secs_f64(first as f64 / rate as f64);
                     std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                    let (time, again) = post(&mut connection, "/v1/traces", &body);
+                    let (time, refused) = post(&mut connection, "/v1/traces", &body);
                     each(time);
-                    spans.fetch_add(records.len() as u64, Ordering::Relaxed);
-                    refused.fetch_add(again, Ordering::Relaxed);
+                    mine.times.add(time);
+                    mine.spans += records.len() as u64;
+                    mine.refused += refused;
                 }
+                let mut all = all.lock().expect("no sender panicked");
+                all.spans += mine.spans;
+                all.refused += mine.refused;
+                all.times.append(mine.times);
             });
         }
     });
+    let all = all.into_inner().expect("no sender panicked");
     Sent {
-        spans: spans.into_inner(),
-        refused: refused.into_inner(),
-        times: Times::default(),
+        took: start.elapsed(),
+        ..all
     }
 }
