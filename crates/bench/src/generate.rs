@@ -133,9 +133,19 @@ impl Workload {
         }
     }
 
-    /// The same kind of workload with other sessions, after this one.
-    pub(crate) fn next(&self, spans: usize) -> Self {
-        let next = Self::busy(spans);
+    /// At least `spans` spans in sessions that come one after the other.
+    pub(crate) fn apart(spans: usize) -> Self {
+        let sessions = (spans as u64).div_ceil(SESSION);
+        Self {
+            sessions,
+            first: 0,
+            base: END,
+            end: END + sessions as i64 * 2 * LONGEST + LONGEST,
+        }
+    }
+
+    /// Another workload after this one, with other sessions.
+    pub(crate) fn followed_by(&self, next: Self) -> Self {
         Self {
             first: self.first + self.sessions,
             base: self.end + SECOND,
@@ -184,12 +194,6 @@ impl Workload {
     /// A session's id.
     pub(crate) fn session_id(&self, session: u64) -> String {
         format!("conv-{}", self.first + session)
-    }
-
-    /// The number of the session with this id.
-    pub(crate) fn session_of(&self, id: &str) -> Option<u64> {
-        let number: u64 = id.strip_prefix("conv-")?.parse().ok()?;
-        number.checked_sub(self.first).filter(|n| *n < self.sessions)
     }
 
     /// Index of the agent of a trace, into [`AGENTS`].

@@ -128,7 +128,7 @@ pub(crate) fn run(spans: usize, times: usize) -> Result<(), String> {
 
 /// Asks every question while another workload comes in.
 fn under_load(server: &Server, world: &World, times: usize, rate: u64) -> (Vec<Answers>, load::Sent) {
-    let more = world.book.workload.next(100_000_000);
+    let more = world.book.workload.followed_by(Workload::busy(100_000_000));
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let sender = scope.spawn(|| load::paced(&server.http, &more, rate, &stop, |_| ()));

@@ -32,25 +32,42 @@ pub(crate) struct Memory {
     pub(crate) peak: u64,
 }
 
+/// Starts the process.
+fn spawn(dir: &Path, options: &[&str]) -> Result<Child, String> {
+    let binary = meshscope_tests::binary();
+    Command::new(&binary)
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .args(["--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"])
+        .args(options)
+        .arg("--data-dir")
+        .arg(dir)
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| {
+            format!(
+                "cannot start {}: {error}; `cargo xtask build` makes it",
+                binary.display()
+            )
+        })
+}
+
+/// Ends a process with a signal, without waiting for it.
+fn signal(child: &Child, name: &str) -> Result<(), String> {
+    let told = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status();
+    match told {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("kill {name} ended with {status}")),
+        Err(error) => Err(format!("cannot run kill: {error}")),
+    }
+}
+
 impl Server {
     /// Starts it on `dir` and waits until it is ready.
     pub(crate) fn start(dir: &Path, options: &[&str]) -> Result<Self, String> {
         let begin = Instant::now();
-        let binary = meshscope_tests::binary();
-        let mut child = Command::new(&binary)
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(["--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"])
-            .args(options)
-            .arg("--data-dir")
-            .arg(dir)
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| {
-                format!(
-                    "cannot start {}: {error}; `cargo xtask build` makes it",
-                    binary.display()
-                )
-            })?;
+        let mut child = spawn(dir, options)?;
         let mut lines = child
             .stdout
             .take()
@@ -107,8 +124,21 @@ impl Server {
         cpu(&self.child.id().to_string())
     }
 
+    /// Starts it on `dir` and ends it as a crash does `after` so long, ready or not.
+    pub(crate) fn kill_starting(dir: &Path, after: Duration) -> Result<(), String> {
+        let mut child = spawn(dir, &[])?;
+        std::thread::sleep(after);
+        let killed = child.kill().and_then(|()| child.wait());
+        killed.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Tells it to end gracefully.
+    pub(crate) fn terminate(&self) -> Result<(), String> {
+        signal(&self.child, "-TERM")
+    }
+
     /// Ends it at once, as a crash does.
-    pub(crate) fn kill(mut self) -> Result<(), String> {
+    pub(crate) fn kill(&mut self) -> Result<(), String> {
         self.child
             .kill()
             .and_then(|()| self.child.wait())
@@ -118,8 +148,7 @@ impl Server {
 
     /// Ends it gracefully.
     pub(crate) fn stop(mut self) -> Result<(), String> {
-        let told = Command::new("kill").arg(self.child.id().to_string()).status();
-        told.map_err(|error| format!("cannot tell the server to end: {error}"))?;
+        self.terminate()?;
         let ended = self.child.wait().map_err(|error| error.to_string())?;
         if ended.success() {
             Ok(())
