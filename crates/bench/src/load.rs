@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 /// Spans of one request.
 pub(crate) const BATCH: u64 = 2_000;
-/// Spans of one request of a paced sender, as agents send them.
-const SMALL: u64 = 200;
+/// Spans of one request of a paced sender: about what OpenTelemetry's SDKs send at once.
+pub(crate) const SMALL: u64 = 500;
 /// Connections at a time.
 pub(crate) const CONNECTIONS: usize = 8;
 
@@ -93,8 +93,10 @@ pub(crate) fn paced(
 ) -> Sent {
     let (next, all) = (AtomicU64::new(0), Mutex::new(Sent::default()));
     let start = Instant::now();
+    // So many that the rate is kept while each waits for its commit.
+    let connections = (rate / 500).clamp(4, 64);
     std::thread::scope(|scope| {
-        for _ in 0..CONNECTIONS / 2 {
+        for _ in 0..connections {
             scope.spawn(|| {
                 let emitters = Emitters::new();
                 let mut connection = Connection::open(host).expect("the server listens");

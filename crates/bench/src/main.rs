@@ -17,6 +17,7 @@ mod query;
 mod rate;
 mod raw;
 mod server;
+mod soak;
 mod store;
 
 use std::process::ExitCode;
@@ -29,7 +30,8 @@ const HELP: &str = "cargo xtask bench WHAT
   paint [RUNS]           first paint and first row of the studio from a cold cache
   all [SPANS]            all of them
 
-cargo xtask crash [--kills N] [--seed N]
+cargo xtask crash [--kills N] [--seed N]        kill -9 under load; nothing lost, nothing doubled
+cargo xtask soak [--minutes N] [--rate SPANS]   a steady rate for long; the slope of memory and latency
 ";
 
 /// What is to be done, with its numbers and options.
@@ -95,6 +97,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             kills: args.option("kills").unwrap_or(50),
             seed: args.option("seed").unwrap_or_else(seed_of_now),
         }),
+        "soak" => soak::run(args.option("minutes").unwrap_or(20), args.option("rate")),
         "all" => {
             ingest::run(spans)?;
             store::run(spans)?;
