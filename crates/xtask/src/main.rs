@@ -112,29 +112,21 @@ fn bench(rest: &[String]) -> Result<()> {
     if rest.first().is_some_and(|what| what == "paint") {
         setup::browser()?;
     }
-    let mut bench = release("meshscope-bench", rest);
-    run(bench.env("MESHSCOPE_BIN", server_binary()))
-}
-
-fn fuzz(rest: &[String]) -> Result<()> {
-    setup::build_tools()?;
-    run(&mut release("meshscope-fuzz", rest))
-}
-
-/// Runs a program of the benches, built for speed.
-fn release(program: &str, args: &[String]) -> std::process::Command {
-    let mut cargo = cargo();
-    cargo
+    let mut bench = cargo();
+    bench
         .args([
             "run",
             "--release",
             "--quiet",
             "--package",
             "meshscope-bench",
-            "--bin",
-            program,
             "--",
         ])
-        .args(args);
-    cargo
+        .args(rest);
+    run(bench.env("MESHSCOPE_BIN", server_binary()))
+}
+
+fn fuzz(rest: &[String]) -> Result<()> {
+    let profile = ["--profile", "fuzzing", "--quiet", "--package", "meshscope-fuzz"];
+    run(cargo().arg("run").args(profile).arg("--").args(rest))
 }

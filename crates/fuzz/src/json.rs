@@ -10,11 +10,11 @@ pub(crate) fn mutate(input: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut out = match serde_json::from_str::<Value>(&text) {
         Ok(mut document) => {
             let donor = serde_json::from_slice(other).unwrap_or(Value::Null);
-            for _ in 0..=dice.below(5) {
+            for _ in 0..=dice.below(4) {
                 change(&mut document, &donor, dice);
             }
             let mut text = document.to_string();
-            if dice.once_in(4) {
+            if dice.once_in(8) {
                 text = numbers(&text, dice);
             }
             if dice.once_in(8) {
@@ -24,7 +24,7 @@ pub(crate) fn mutate(input: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
         }
         Err(_) => lines(&text, other, dice),
     };
-    if dice.once_in(5) {
+    if dice.once_in(10) {
         bytes::mutate(&mut out, dice);
     }
     out

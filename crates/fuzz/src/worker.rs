@@ -170,3 +170,37 @@ fn place(found: &Finding) -> &str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::corpus::Seeds;
+    use super::super::targets::Form;
+    use super::*;
+
+    fn broken(run: fn(&[u8]) -> usize) -> String {
+        let target = Target {
+            name: "broken",
+            form: Form::Bytes,
+            seeds: Seeds::Query,
+            run,
+        };
+        match run_one(&target, b"input") {
+            Ok(outcome) => outcome.to_string(),
+            Err(found) => format!("{}: {}", found.kind, found.what),
+        }
+    }
+
+    #[test]
+    fn what_breaks_is_found() {
+        note_panics();
+        let panicked = broken(|input| usize::from(input[99]));
+        assert!(
+            panicked.starts_with("panic: ") && panicked.contains("out of bounds"),
+            "{panicked}"
+        );
+        let large = broken(|_| std::hint::black_box(vec![0_u8; 64 << 20]).len());
+        assert!(large.starts_with("memory: "), "{large}");
+        // Other tests want their panics printed.
+        drop(std::panic::take_hook());
+    }
+}

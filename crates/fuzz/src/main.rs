@@ -30,6 +30,8 @@ static MEMORY: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 const HANG: Duration = Duration::from_secs(20);
 /// Address space of a worker, KiB: what goes beyond ends it and not the machine.
 const ADDRESS_SPACE: u64 = 4 << 20;
+/// Stack that decoders have: what the threads of tokio give them in the server.
+const STACK: usize = 2 << 20;
 /// Workers that may be lost before it is enough.
 const LOST: usize = 25;
 
@@ -177,7 +179,22 @@ fn fuzz(minutes: f64, seed: u64) -> Result<(), String> {
 }
 
 fn main() -> ExitCode {
-    let result = Options::read(std::env::args().skip(1)).and_then(|options| {
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(run);
+    let result = thread.map_err(|error| error.to_string()).and_then(|thread| {
+        let ended = thread.join();
+        ended.unwrap_or_else(|_| Err("the fuzzer itself panicked".to_owned()))
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fuzz: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    Options::read(std::env::args().skip(1)).and_then(|options| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let seed = options
             .seed
@@ -189,12 +206,5 @@ fn main() -> ExitCode {
             (None, Some(file)) => replay(&file),
             (None, None) => fuzz(options.minutes.unwrap_or(10.0), seed),
         }
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("fuzz: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    })
 }

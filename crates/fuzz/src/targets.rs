@@ -120,7 +120,11 @@ fn done(decoded: Result<Decoded, DecodeError>) -> usize {
     batch.spans.iter_mut().for_each(span);
     for entry in &batch.logs {
         let record = &entry.record;
-        messages::of_log(&record.event_name, &record.body, &record.attributes);
+        std::hint::black_box(messages::of_log(
+            &record.event_name,
+            &record.body,
+            &record.attributes,
+        ));
     }
     for used in batch.points.iter_mut().filter_map(|entry| entry.usage.as_mut()) {
         PRICES.apply_usage(used.provider.as_deref(), used.model.as_deref(), &mut used.usage);
@@ -133,8 +137,13 @@ fn span(entry: &mut SpanEntry) {
     semconv::last_resort(&entry.span, &mut entry.facts);
     PRICES.apply(&mut entry.facts);
     let (span, system) = (&entry.span, entry.facts.origin.system);
-    messages::of_span(system, &span.name, &span.attributes, &span.events);
-    std::hint::black_box((provenance(span), span.duration(), mcp_mesh::standing(span)));
+    let messages = messages::of_span(system, &span.name, &span.attributes, &span.events);
+    std::hint::black_box((
+        messages,
+        provenance(span),
+        span.duration(),
+        mcp_mesh::standing(span),
+    ));
 }
 
 /// An entry of a stream, as the captures have it: `{"id", "fields"}`.

@@ -161,6 +161,8 @@ const MADE: &[(Seeds, &[&str])] = &[
         &[
             r#"{"run_id":"0f3c","workflow_name":"w","status":"completed","total_tokens":10,"total_cost_usd":0.25,"started_at":1795220548.5,"steps":[{"node_id":"n","tokens":3}]}"#,
             r#"{"event":"run_failed","payload":{"run_id":"r","timestamp":"2026-11-21T09:43:47Z"}}"#,
+            r#"{"job_id":"j","workflow_name":"w","status":"dead","error_msg":"m"}"#,
+            r#"{"spans":[{"name":"n","run_id":"r","latency_ms":12.5,"success":false,"tokens":{"input":3}},{"agent_name":"a","started_at":"2026-11-21T09:43:47Z","duration_ms":1}]}"#,
         ],
     ),
     (
@@ -188,7 +190,7 @@ const MADE: &[(Seeds, &[&str])] = &[
     (
         Seeds::Prices,
         &[
-            include_str!("../../../analysis/data/prices.json"),
+            include_str!("../../analysis/data/prices.json"),
             r#"{"version":"1","prices":[{"model":"m*","providers":["p"],"input":1,"tiers":[{"above_input_tokens":10,"input":2}],"batch_percent":50}]}"#,
         ],
     ),
