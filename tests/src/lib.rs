@@ -97,9 +97,9 @@ impl Server {
         assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));
     }
 
-    /// How many spans it says it keeps.
+    /// How it says that it stands: `GET /api/v1/status`.
     #[must_use]
-    pub fn counted(&self) -> String {
+    pub fn status(&self) -> serde_json::Value {
         let address = self.studio.trim_start_matches("http://");
         let mut connection = std::net::TcpStream::connect(address).unwrap();
         let ask = format!("GET /api/v1/status HTTP/1.0\r\nhost: {address}\r\n\r\n");
@@ -107,7 +107,13 @@ impl Server {
         let mut answer = String::new();
         std::io::Read::read_to_string(&mut connection, &mut answer).unwrap();
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        let status: serde_json::Value = serde_json::from_str(body).unwrap();
+        serde_json::from_str(body).unwrap()
+    }
+
+    /// How many spans it says it keeps.
+    #[must_use]
+    pub fn counted(&self) -> String {
+        let status = self.status();
         status["counts"]["spans"].as_str().unwrap_or_default().to_owned()
     }
 

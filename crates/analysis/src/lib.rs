@@ -5,6 +5,7 @@
 
 pub mod cost;
 pub mod critical_path;
+pub mod live;
 pub mod metric;
 pub mod prices;
 pub mod self_time;
@@ -16,6 +17,7 @@ pub mod tree;
 mod testing;
 
 pub use critical_path::{Segment, critical_path};
+pub use live::{LiveCounts, LiveFold, LiveTrace};
 pub use prices::{PriceTable, Prices};
 pub use self_time::{own_time, own_times};
 pub use session::{Sessions, TraceSession};

@@ -7,6 +7,8 @@
 pub mod accepted;
 pub mod attribute;
 pub mod columns;
+pub mod export;
+pub mod live;
 pub mod logs;
 pub mod mcp_mesh;
 pub mod metrics;
@@ -16,11 +18,13 @@ pub mod query;
 pub mod session;
 pub mod span;
 pub mod status;
+pub mod stream;
 pub mod trace;
 pub mod usage;
 
 pub use accepted::Accepted;
 pub use attribute::{AttributeFilter, Comparison};
+pub use live::{Delta, Gap, GapReason, LivePoint, LiveSpan, Position};
 pub use logs::{Log, LogPage};
 pub use metrics::{Increase, MetricDetail, MetricInfo, MetricList, MetricSample, MetricSeries};
 pub use params::Params;
@@ -28,7 +32,10 @@ pub use problem::Problem;
 pub use query::{ListQuery, LogQuery, SeriesQuery, TimeRange, UsageGroupBy, UsageQuery};
 pub use session::{Project, ProjectList, Quantiles, Session, SessionDetail, SessionPage, SessionStatus};
 pub use span::{SpanDetail, SpanMeaning};
-pub use status::{Counts, IngestProblem, Listener, Queue, Rates, ServerStatus, StoreStatus};
+pub use status::{
+    Commits, Counts, IngestProblem, Listener, LiveStatus, Queue, Rates, Received, ServerStatus, StoreStatus,
+};
+pub use stream::StreamQuery;
 pub use trace::{TraceDetail, TracePage, TraceSummary};
 pub use usage::{
     RunLatencyBucket, UsageBucket, UsageGroup, UsageMeasures, UsageReport, UsageRow, UsageRowPage,

@@ -1,6 +1,9 @@
 //! Log records.
 
-use meshscope_model::{AttributeValue, Attributes, Resource, Scope, SpanId, System, TraceId};
+use crate::live::project_of;
+use meshscope_model::{
+    AttributeValue, Attributes, LogRecord, Origin, Resource, Scope, SpanId, System, TraceId,
+};
 use serde::{Deserialize, Serialize};
 
 /// A log record in full.
@@ -68,6 +71,42 @@ pub struct Log {
     /// The logger.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub scope: Scope,
+}
+
+impl Log {
+    /// The record in full, as one of `session_id`. One without any time is placed at `received`.
+    #[must_use]
+    pub fn new(
+        sequence: i64,
+        record: &LogRecord,
+        origin: &Origin,
+        session_id: Option<String>,
+        received: i64,
+    ) -> Self {
+        let placed_at = Some(record.placed_at()).filter(|time| *time != 0);
+        Self {
+            sequence,
+            time: placed_at.unwrap_or(received),
+            observed_time: record.observed_time,
+            severity_number: record.severity_number,
+            severity_text: record.severity_text.clone(),
+            body: record.body.clone(),
+            attributes: record.attributes.clone(),
+            dropped_attributes_count: record.dropped_attributes_count,
+            event_name: record.event_name.clone(),
+            flags: record.flags,
+            trace_id: record.trace_id,
+            span_id: record.span_id,
+            service: record.resource.service().to_owned(),
+            system: origin.system,
+            project: project_of(origin).to_owned(),
+            room: origin.room.clone(),
+            session_id,
+            agent: origin.agent.clone(),
+            resource: (*record.resource).clone(),
+            scope: (*record.scope).clone(),
+        }
+    }
 }
 
 /// Answer of `GET /api/v1/logs`: newest first.

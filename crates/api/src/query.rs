@@ -123,7 +123,7 @@ impl Default for ListQuery {
 const STATUSES: [&str; 3] = ["active", "ended", "failed"];
 
 /// The parameter `project`: absent and `*` are every project.
-fn project(params: &Params) -> Option<String> {
+pub(crate) fn project(params: &Params) -> Option<String> {
     params
         .get("project")
         .filter(|project| *project != "*")
@@ -134,13 +134,31 @@ fn limit(params: &Params) -> Result<u32, Problem> {
     Ok(params.number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT))
 }
 
-fn text(params: &Params, name: &str) -> Option<String> {
+pub(crate) fn text(params: &Params, name: &str) -> Option<String> {
     params.get(name).map(str::to_owned)
 }
 
-fn system(params: &Params) -> Result<Option<System>, Problem> {
+pub(crate) fn system(params: &Params) -> Result<Option<System>, Problem> {
     let names = System::ALL.map(System::as_str);
     Ok(params.one_of("system", &names)?.and_then(System::parse))
+}
+
+/// The lowest number of the severity that `severity` names.
+pub(crate) fn severity(params: &Params) -> Result<Option<u8>, Problem> {
+    let word = params.one_of("severity", &SEVERITIES.map(|(word, _)| word))?;
+    Ok(SEVERITIES
+        .iter()
+        .find(|(name, _)| Some(*name) == word)
+        .map(|(_, n)| *n))
+}
+
+/// The word for the severity that begins at `min` or below.
+pub(crate) fn severity_word(min: Option<u8>) -> Option<&'static str> {
+    SEVERITIES
+        .iter()
+        .rev()
+        .find(|(_, n)| min.is_some_and(|min| *n <= min))
+        .map(|(word, _)| *word)
 }
 
 impl ListQuery {
@@ -288,8 +306,6 @@ impl LogQuery {
     /// Reads a query string.
     pub fn read(params: &Params) -> Result<Self, Problem> {
         params.only(&Self::KNOWN)?;
-        let words = SEVERITIES.map(|(word, _)| word);
-        let severity = params.one_of("severity", &words)?;
         let trace_id = match params.get("trace_id") {
             None => None,
             Some(id) => Some(
@@ -303,10 +319,7 @@ impl LogQuery {
             limit: limit(params)?,
             cursor: text(params, "cursor"),
             q: text(params, "q"),
-            min_severity: SEVERITIES
-                .iter()
-                .find(|(word, _)| Some(*word) == severity)
-                .map(|(_, n)| *n),
+            min_severity: severity(params)?,
             session: text(params, "session"),
             trace_id,
             room: text(params, "room"),
@@ -324,11 +337,7 @@ impl LogQuery {
         params.set("limit", Some(self.limit));
         params.set("cursor", self.cursor.as_ref());
         params.set("q", self.q.as_ref());
-        let severity = SEVERITIES
-            .iter()
-            .rev()
-            .find(|(_, n)| self.min_severity.is_some_and(|min| *n <= min));
-        params.set("severity", severity.map(|(word, _)| word));
+        params.set("severity", severity_word(self.min_severity));
         params.set("session", self.session.as_ref());
         params.set("trace_id", self.trace_id);
         params.set("room", self.room.as_ref());

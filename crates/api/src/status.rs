@@ -20,6 +20,23 @@ pub struct ServerStatus {
     pub counts: Counts,
     /// What came in lately.
     pub rates: Rates,
+    /// What came in since the start.
+    #[serde(default)]
+    pub received: Received,
+    /// How long commits take.
+    #[serde(default)]
+    pub commits: Commits,
+    /// The live stream.
+    #[serde(default)]
+    pub live: LiveStatus,
+    /// Memory that the process holds, bytes; absent where the system does not tell.
+    #[serde(
+        default,
+        with = "meshscope_model::decimal::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub memory_bytes: Option<u64>,
     /// The writer's queue.
     pub queue: Queue,
     /// The store.
@@ -32,6 +49,9 @@ pub struct ServerStatus {
     /// What calls are priced by.
     #[serde(default)]
     pub prices: PricesStatus,
+    /// How long what is kept stays.
+    #[serde(default)]
+    pub retention: Retention,
     /// What was wrong with records that came in, latest first, at most 50.
     pub problems: Vec<IngestProblem>,
 }
@@ -70,6 +90,77 @@ pub struct Rates {
     pub metric_points_per_second: f64,
 }
 
+/// What came in since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Received {
+    /// Spans that were new.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub spans: u64,
+    /// Spans that were there already, as a sender repeats what it heard no answer to.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub repeated_spans: u64,
+    /// Spans that said more of one that was there.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub merged_spans: u64,
+    /// Log records.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub logs: u64,
+    /// Metric points.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub metric_points: u64,
+    /// Records that were left out; `problems` says why.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub rejected: u64,
+}
+
+/// How long commits take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Commits {
+    /// Commits since the start.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub count: u64,
+    /// Median of the latest 500, ns; 0 when there was none.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub p50_ns: i64,
+    /// 95th percentile of the latest 500, ns; 0 when there was none.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub p95_ns: i64,
+}
+
+/// The live stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LiveStatus {
+    /// Who follows it now.
+    pub subscribers: u32,
+    /// Deltas told since the start.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub deltas: u64,
+    /// Gaps told since the start.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub gaps: u64,
+    /// Bytes that the latest commits take in memory for those who follow, about.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub buffer_bytes: u64,
+}
+
 /// The writer's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -102,6 +193,92 @@ pub struct StoreStatus {
     pub size_bytes: u64,
     /// Version of the schema.
     pub schema_version: u32,
+    /// Bytes within the file that hold nothing and are used again.
+    #[serde(with = "meshscope_model::decimal", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub free_bytes: u64,
+    /// What retention removed last; absent when it has removed nothing yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Removed>,
+    /// Why nothing can be written at present; absent when all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// How long what is kept stays: what is older than a rule allows is removed, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Retention {
+    /// Age at which records go, ns, in projects without a rule of their own; absent is never.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub age_ns: Option<i64>,
+    /// Size of the whole store in bytes beyond which the oldest records go; absent is no limit.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub size_bytes: Option<u64>,
+    /// Projects with rules of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub projects: Vec<ProjectRetention>,
+}
+
+/// How long what is kept of one project stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProjectRetention {
+    /// The project.
+    pub project: String,
+    /// Age at which its records go, ns; absent is never.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub age_ns: Option<i64>,
+    /// Size in bytes beyond which its oldest records go, reckoned as its share of all records;
+    /// absent is no limit.
+    #[serde(
+        with = "meshscope_model::decimal::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub size_bytes: Option<u64>,
+}
+
+/// What a run of retention removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Removed {
+    /// When it ended, ns since the epoch.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub at: i64,
+    /// Spans.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub spans: u64,
+    /// Log records.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub logs: u64,
+    /// Metric data points.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub metric_points: u64,
+    /// By how many bytes the file became smaller.
+    #[serde(with = "meshscope_model::decimal")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub freed_bytes: u64,
 }
 
 /// What calls are priced by.
@@ -233,6 +410,12 @@ pub struct IngestProblem {
     #[serde(with = "meshscope_model::decimal")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub seen: u64,
+    /// What was wrong, without its numbers: problems that have this in common are one kind.
+    #[serde(default)]
+    pub kind: String,
     /// The latest message.
     pub message: String,
+    /// The latest messages that differ, latest first, at most 3.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
 }

@@ -143,6 +143,10 @@ pub struct UsageReport {
     pub run_latency: Vec<RunLatencyBucket>,
     /// Over the whole range.
     pub totals: UsageTotals,
+    /// How far the quantiles of calls may be off, as a part of them: of very many calls they
+    /// are read off classes of durations. Absent when they are exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantile_error: Option<f64>,
 }
 
 /// Latency of the runs that started in a bucket.

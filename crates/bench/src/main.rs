@@ -11,6 +11,7 @@ mod generate;
 mod http;
 mod ingest;
 mod ledger;
+mod live;
 mod load;
 mod paint;
 mod query;
@@ -27,6 +28,7 @@ const HELP: &str = "cargo xtask bench WHAT
   ingest [SPANS]         durable spans/s over OTLP/HTTP, latency, CPU, memory, size, the raw engine's rows/s
   store [SPANS]          the store without sockets; cold start and idle memory on what it wrote
   query [SPANS [TIMES]]  every list and chart of the API at random places, idle and while spans come in
+  live [SPANS]           what 200 subscribers of the stream cost, and whether they miss anything
   paint [RUNS]           first paint and first row of the studio from a cold cache
   all [SPANS]            all of them
 
@@ -89,6 +91,10 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
         "ingest" => ingest::run(spans),
         "store" => store::run(spans),
         "query" => query::run(spans, args.number(1, query::TIMES)),
+        "live" => {
+            runtime()?.block_on(live::run(args.number(0, 800_000) as u64));
+            Ok(())
+        }
         "paint" => {
             runtime()?.block_on(paint::run(args.number(0, 5)));
             Ok(())
@@ -102,6 +108,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             ingest::run(spans)?;
             store::run(spans)?;
             query::run(spans, query::TIMES)?;
+            runtime()?.block_on(live::run(spans as u64));
             runtime()?.block_on(paint::run(5));
             Ok(())
         }

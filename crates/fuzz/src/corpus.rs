@@ -28,6 +28,7 @@ pub(crate) enum Seeds {
     McpMesh,
     Developer,
     Frames,
+    Jaeger,
     Prices,
     Query,
     Columns,
@@ -185,6 +186,12 @@ const MADE: &[(Seeds, &[&str])] = &[
         &[
             r#"{"type":"otel.trace","data":{"resourceSpans":[]}}"#,
             "{\"type\":\"otel.log\",\"data\":{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"1\"}]}]}]}}\n{\"type\":\"agent.started\",\"data\":{\"message\":\"m\"}}",
+        ],
+    ),
+    (
+        Seeds::Jaeger,
+        &[
+            r#"{"data":[{"traceID":"4bf92f3577b34da6a3ce929d0e0e4736","spans":[{"traceID":"4bf92f3577b34da6a3ce929d0e0e4736","spanID":"00f067aa0ba902b7","operationName":"o","references":[{"refType":"CHILD_OF","traceID":"4bf92f3577b34da6a3ce929d0e0e4736","spanID":"00f067aa0ba902b8"},{"refType":"FOLLOWS_FROM","traceID":"1","spanID":"2"}],"startTime":1795220548168533,"duration":1500,"tags":[{"key":"span.kind","type":"string","value":"client"},{"key":"error","type":"bool","value":true},{"key":"n","type":"int64","value":"5"},{"key":"x","type":"float64","value":1.5},{"key":"b","type":"binary","value":"AAEC"}],"logs":[{"timestamp":1795220548168600,"fields":[{"key":"event","type":"string","value":"exception"}]}],"processID":"p1","warnings":null}],"processes":{"p1":{"serviceName":"s","tags":[{"key":"host","type":"string","value":"h"}]}}}],"total":0,"limit":0,"offset":0,"errors":null}"#,
         ],
     ),
     (

@@ -101,6 +101,7 @@ fn replay(file: &Path) -> Result<(), String> {
         .ok_or_else(|| format!("{name:?} does not begin with the name of a decoder"))?;
     let input = fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     println!("{}: {} bytes", target.name, input.len());
+    worker::note_panics();
     match worker::run_one(target, &input) {
         Ok(outcome) => {
             println!("  {outcome}");

@@ -8,7 +8,8 @@ use meshscope_model::SpanEntry;
 use meshscope_telemetry::meshflow::{self, Ingest};
 use meshscope_telemetry::semconv::provenance::provenance;
 use meshscope_telemetry::{
-    DecodeError, Decoded, Encoding, Signal, decode, developer, mcp_mesh, messages, semconv, sniff, videosdk,
+    DecodeError, Decoded, Encoding, Signal, decode, developer, jaeger, mcp_mesh, messages, semconv, sniff,
+    videosdk,
 };
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -94,6 +95,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target("developer_frames", Form::Json, Seeds::Frames, |b| {
         done(developer::frames(b, RECEIVED))
     }),
+    target("jaeger", Form::Json, Seeds::Jaeger, |b| done(jaeger::decode(b))),
     target("sniff", Form::Json, Seeds::TracesJson, |b| {
         usize::from(sniff(b).is_some())
     }),

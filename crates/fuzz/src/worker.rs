@@ -79,7 +79,7 @@ impl fmt::Display for Outcome {
 static PANIC: Mutex<String> = Mutex::new(String::new());
 
 /// Has panics noted instead of printed.
-fn note_panics() {
+pub(crate) fn note_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, ToString::to_string);
         let text = panic.payload_as_str().unwrap_or_default();

@@ -170,28 +170,35 @@ impl Operation {
 }
 
 /// Where a record belongs, as far as the record itself says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Origin {
     /// The dialect.
     pub system: System,
     /// The tenant the record names; the receiver falls back to a header, then to `default`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// The room the record names.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
     /// The session the record names; others of its trace may inherit it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
     /// A session to fall back to where no record of the trace names one: a resource's
     /// `session.id` spans all that a browser or process did.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_session: Option<String>,
     /// Who acted.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
 }
 
 /// The identity of a call (of a model, of speech to text) that several records may describe, so
 /// that it is counted once: a span and a metric of the same call have the same key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     /// Made of what all its sources say about it.
+    #[serde(with = "crate::decimal")]
     pub key: u64,
     /// Which of the sources this is; of several the lowest is counted.
     pub source: u8,
@@ -208,45 +215,60 @@ impl Call {
 }
 
 /// What a span means.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SpanFacts {
     /// Where it belongs.
     pub origin: Origin,
     /// What it does.
     pub operation: Operation,
     /// Role of the agent (planner, critic).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// Tool it used.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
     /// Model it called.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// Provider of the model, in the GenAI conventions' names.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
     /// The thread of conversation it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<String>,
     /// The end user.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// Title for the session or run, where this span has one (workflow name, agent name).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Verdict of a gate in its own word (`commit`, `reject`, `blocked`).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<String>,
     /// A gate, guard or policy stopped it.
     pub blocked: bool,
     /// What went wrong, from status or from where the dialect hides it; `Some("")` when it
     /// failed without a text, `None` when it did not fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Time to first token, ns.
+    #[serde(with = "crate::decimal::option", skip_serializing_if = "Option::is_none")]
     pub time_to_first_token: Option<i64>,
     /// The real duration in ns where the span's own times do not carry it.
+    #[serde(with = "crate::decimal::option", skip_serializing_if = "Option::is_none")]
     pub reported_duration: Option<i64>,
     /// Internal chatter of the framework, folded by default.
     pub noise: bool,
     /// Someone cut in: the turn or speech ended before its end.
     pub interrupted: bool,
     /// How unsure its result is, 0 to 1, where the dialect measures that.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub uncertainty: Option<f64>,
     /// The call it describes, where other records may describe the same one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<Call>,
     /// What it used.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
 }

@@ -103,19 +103,25 @@ pub enum CostSource {
 }
 
 /// What one call used, or what an ancestor claims its calls used together.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Usage {
     /// Tokens by class.
     pub tokens: Tokens,
     /// Characters, where those are priced (text to speech).
+    #[serde(with = "crate::decimal::option", skip_serializing_if = "Option::is_none")]
     pub characters: Option<i64>,
     /// Audio length in ns, where that is priced (speech to text).
+    #[serde(with = "crate::decimal::option", skip_serializing_if = "Option::is_none")]
     pub audio_ns: Option<i64>,
     /// Cost in pico-dollars; `None` is unknown.
+    #[serde(with = "crate::decimal::option", skip_serializing_if = "Option::is_none")]
     pub cost_pico_usd: Option<i64>,
     /// Where the cost comes from, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_source: Option<CostSource>,
     /// Carbon in micrograms CO2e.
+    #[serde(with = "crate::decimal::option", skip_serializing_if = "Option::is_none")]
     pub carbon_ug: Option<i64>,
     /// True for a call in a batch or of a flexible tier, which providers sell for less.
     pub batch: bool,

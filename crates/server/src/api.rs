@@ -2,14 +2,16 @@
 
 use crate::app::{App, now};
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
-use crate::prices;
+use crate::life::{__path_backup, __path_export, backup, export};
+use crate::live::route::{__path_stream, stream};
+use crate::{prices, process};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use meshscope_api::{
-    COLUMNS_MEDIA_TYPE, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, Params, Problem, ProjectList,
-    Queue, SeriesQuery, ServerStatus, SessionDetail, SessionPage, SpanDetail, TraceDetail, TracePage,
-    UsageQuery, UsageReport, UsageRowPage,
+    COLUMNS_MEDIA_TYPE, Gap, ListQuery, LiveStatus, LogPage, LogQuery, MetricDetail, MetricList, Params,
+    Position, Problem, ProjectList, Queue, SeriesQuery, ServerStatus, SessionDetail, SessionPage, SpanDetail,
+    TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{SpanId, TraceId};
 use meshscope_telemetry::semconv::provenance::provenance;
@@ -21,13 +23,16 @@ use utoipa_axum::routes;
 
 /// Title and description of the OpenAPI document; the paths come from the routes themselves.
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "Meshscope API",
-    description = "Sessions, traces, logs, metrics and usage of AI agents. 64-bit integers (times in ns since the \
+#[openapi(
+    info(
+        title = "Meshscope API",
+        description = "Sessions, traces, logs, metrics and usage of AI agents. 64-bit integers (times in ns since the \
                    epoch, durations, tokens, pico-dollars) are decimal strings; ids are lower-case hex; what is not \
                    known is absent. Times in queries are ns since the epoch or RFC 3339. Lists without `from` cover \
                    the last 24 hours; `from=0` means all. Errors are RFC 9457 problem documents."
-))]
+    ),
+    components(schemas(Gap, Position))
+)]
 struct Document;
 
 /// The API's routes, and the document that describes them.
@@ -45,6 +50,9 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(metric))
         .routes(routes!(usage))
         .routes(routes!(usage_rows))
+        .routes(routes!(stream))
+        .routes(routes!(export))
+        .routes(routes!(backup))
         .routes(routes!(developer_logs))
         .routes(routes!(developer_frames))
         .split_for_parts()
@@ -57,10 +65,10 @@ pub(crate) fn problem(problem: &Problem) -> Response {
     (status, [(header::CONTENT_TYPE, Problem::MEDIA_TYPE)], body).into_response()
 }
 
-type Answer = Result<Response, Failure>;
+pub(crate) type Answer = Result<Response, Failure>;
 
 /// A problem on its way out of a handler.
-struct Failure(Problem);
+pub(crate) struct Failure(Problem);
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
@@ -74,7 +82,7 @@ impl IntoResponse for Failure {
     }
 }
 
-fn json(answer: &impl Serialize) -> Answer {
+pub(crate) fn json(answer: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(answer).map_err(|error| Problem::internal(error.to_string()))?;
     Ok((
         [
@@ -86,7 +94,7 @@ fn json(answer: &impl Serialize) -> Answer {
         .into_response())
 }
 
-fn params(query: Option<String>) -> Params {
+pub(crate) fn params(query: Option<String>) -> Params {
     Params::parse(&query.unwrap_or_default())
 }
 
@@ -103,13 +111,22 @@ fn trace_id(text: &str) -> Result<TraceId, Problem> {
 #[utoipa::path(get, path = "/api/v1/status", responses((status = 200, body = ServerStatus)))]
 async fn status(State(app): State<Arc<App>>) -> Answer {
     let (counts, store) = app.ask(|store| Ok((store.counts()?, store.status()?))).await?;
-    let queue = app.writer.queue();
+    let (queue, live) = (app.writer.queue(), app.hub.state());
     json(&ServerStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: app.started_at,
         uptime_ns: now().saturating_sub(app.started_at),
         counts,
         rates: app.stats.rates(),
+        received: app.stats.received(),
+        commits: app.stats.commits(),
+        live: LiveStatus {
+            subscribers: u32::try_from(live.subscribers).unwrap_or(u32::MAX),
+            deltas: live.deltas,
+            gaps: live.gaps,
+            buffer_bytes: live.buffer_bytes as u64,
+        },
+        memory_bytes: process::memory_bytes(),
         queue: Queue {
             records: queue.records as u64,
             capacity: queue.capacity as u64,
@@ -119,6 +136,7 @@ async fn status(State(app): State<Arc<App>>) -> Answer {
         listeners: app.listeners.clone(),
         mcp_mesh: app.mesh.get(),
         prices: prices::status(&app.prices, &app.config),
+        retention: app.config.retention.clone(),
         problems: app.stats.problems(),
     })
 }

@@ -1,6 +1,7 @@
 //! What all handlers share.
 
 use crate::config::Config;
+use crate::live::Hub;
 use crate::mcp_mesh;
 use crate::stats::Stats;
 use meshscope_analysis::Prices;
@@ -8,6 +9,7 @@ use meshscope_api::{Listener, Problem};
 use meshscope_store::writer::Writer;
 use meshscope_store::{Store, StoreError};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 
@@ -24,6 +26,8 @@ pub(crate) struct App {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) started_at: i64,
     pub(crate) mesh: mcp_mesh::State,
+    pub(crate) hub: Arc<Hub>,
+    stopping: AtomicBool,
     queries: Semaphore,
 }
 
@@ -39,6 +43,7 @@ impl App {
         store: Arc<dyn Store>,
         writer: Writer,
         stats: Arc<Stats>,
+        hub: Arc<Hub>,
         listeners: Vec<Listener>,
         prices: Prices,
     ) -> Self {
@@ -52,8 +57,30 @@ impl App {
             stats,
             listeners,
             started_at: now(),
+            hub,
+            stopping: AtomicBool::new(false),
             queries,
         }
+    }
+
+    /// Notes that the server takes nothing more, and ends what would otherwise go on.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.mesh.end();
+        self.hub.end();
+    }
+
+    /// Whether the server is about to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Why no telemetry is taken; `None` when it is. The store is open for as long as this lives.
+    pub(crate) fn not_ready(&self) -> Option<&'static str> {
+        if self.is_stopping() {
+            return Some("the server is shutting down");
+        }
+        (!self.writer.is_running()).then_some("the writer has ended: restart the server")
     }
 
     /// Asks the store off the async threads.
@@ -71,6 +98,12 @@ impl App {
                 "cursor",
                 format!("{error}: give `next_cursor` of the page before, or leave it out for the first page"),
             )),
+            Ok(Err(error @ (StoreError::Full { .. } | StoreError::Lost { .. }))) => {
+                Err(Problem::unavailable(error.to_string()))
+            }
+            Ok(Err(error @ StoreError::Place(_))) => {
+                Err(Problem::invalid_parameter("destination", error.to_string()))
+            }
             Ok(Err(error)) => {
                 tracing::error!(%error, "a query failed");
                 Err(Problem::internal(error.to_string()))

@@ -1,8 +1,11 @@
 //! Configuration: flag, else environment, else file, else default.
 
 use crate::mcp_mesh;
+use crate::retention::{self, ProjectArgs};
 use clap::Args;
+use meshscope_api::status::Retention;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -55,6 +58,15 @@ pub struct ServeArgs {
     /// Keys that clients must show, comma separated; needed to listen beyond loopback.
     #[arg(long, env = "MESHSCOPE_KEYS", value_delimiter = ',', hide_env_values = true)]
     pub keys: Option<Vec<String>>,
+    /// Memory of the latest commits for those who follow the live stream, in MiB [default: 64].
+    #[arg(long, env = "MESHSCOPE_STREAM_BUFFER_MIB")]
+    pub stream_buffer_mib: Option<usize>,
+    /// Records that a follower of the live stream may be behind before it is told of a gap [default: 500000].
+    #[arg(long, env = "MESHSCOPE_STREAM_BEHIND_RECORDS")]
+    pub stream_behind_records: Option<usize>,
+    /// Form of the log on standard error: `text`, or `json` with an object a line [default: text].
+    #[arg(long, env = "MESHSCOPE_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
     /// A price table of your own, asked before the built-in one [default: prices.json in the data directory].
     #[arg(long, env = "MESHSCOPE_PRICES", value_name = "FILE")]
     pub prices: Option<PathBuf>,
@@ -67,6 +79,29 @@ pub struct ServeArgs {
     /// Consumer group to read as; each Meshscope with a store of its own needs its own [default: meshscope].
     #[arg(long, env = "MESHSCOPE_MCP_MESH_GROUP")]
     pub mcp_mesh_group: Option<String>,
+    /// Age at which records are removed, for example 30d; `forever` keeps them [default: forever].
+    #[arg(long, env = "MESHSCOPE_RETENTION", value_name = "AGE")]
+    pub retention: Option<String>,
+    /// Size of the store beyond which the oldest records are removed, for example 500MB [default: 20GB].
+    #[arg(long, env = "MESHSCOPE_RETENTION_SIZE", value_name = "SIZE")]
+    pub retention_size: Option<String>,
+    /// How often that is done [default: 10m].
+    #[arg(long, env = "MESHSCOPE_RETENTION_EVERY", value_name = "TIME")]
+    pub retention_every: Option<String>,
+    /// Rules of single projects; in the file only.
+    #[arg(skip)]
+    pub projects: BTreeMap<String, ProjectArgs>,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line of text for people.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// The resolved configuration.
@@ -96,10 +131,20 @@ pub struct Config {
     pub session_headers: Vec<String>,
     /// Keys that clients must show; none means that none is asked for.
     pub keys: Vec<String>,
+    /// Bytes of the latest commits in memory for those who follow the live stream.
+    pub stream_buffer: usize,
+    /// Records that a follower of the live stream may be behind.
+    pub stream_behind: usize,
+    /// Form of the log.
+    pub log_format: LogFormat,
     /// The user's own price table, when it is not beside the data.
     pub prices: Option<PathBuf>,
     /// MCP Mesh's streams, when they are to be read.
     pub mcp_mesh: Option<mcp_mesh::Settings>,
+    /// How long what is kept stays.
+    pub retention: Retention,
+    /// How often what is too old is removed, ns.
+    pub retention_every: i64,
 }
 
 const MIB: usize = 1024 * 1024;
@@ -120,6 +165,12 @@ impl Config {
             Some(dir) => dir,
             None => default_data_dir()?,
         };
+        let (rules, retention_every) = retention::resolve(&retention::Given {
+            age: args.retention.or(file.retention),
+            size: args.retention_size.or(file.retention_size),
+            every: args.retention_every.or(file.retention_every),
+            projects: file.projects,
+        })?;
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let config = Self {
             mcp_mesh: match args.mcp_mesh_redis.or(file.mcp_mesh_redis) {
@@ -132,6 +183,8 @@ impl Config {
                 None => None,
             },
             data_dir,
+            retention: rules,
+            retention_every,
             prices: args.prices.or(file.prices),
             listen: args.listen.or(file.listen).unwrap_or(loopback(4319)),
             otlp_http: args.otlp_http.or(file.otlp_http).unwrap_or(loopback(4318)),
@@ -149,6 +202,16 @@ impl Config {
                 .unwrap_or(256)
                 .saturating_mul(MIB),
             engine_memory_mib: args.engine_memory_mib.or(file.engine_memory_mib).unwrap_or(2_048),
+            stream_buffer: args
+                .stream_buffer_mib
+                .or(file.stream_buffer_mib)
+                .unwrap_or(64)
+                .saturating_mul(MIB),
+            stream_behind: args
+                .stream_behind_records
+                .or(file.stream_behind_records)
+                .unwrap_or(500_000),
+            log_format: args.log_format.or(file.log_format).unwrap_or_default(),
             cors_origins: args.cors_origins.or(file.cors_origins).unwrap_or_default(),
             session_headers: header_names(args.session_headers.or(file.session_headers))?,
             keys: args
@@ -214,7 +277,11 @@ mod tests {
     fn flags_win_over_the_file_and_unknown_keys_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.toml");
-        std::fs::write(&path, "queue_records = 7\nlisten = \"127.0.0.1:1\"\n").unwrap();
+        std::fs::write(
+            &path,
+            "queue_records = 7\nlog_format = \"json\"\nlisten = \"127.0.0.1:1\"\n",
+        )
+        .unwrap();
         let args = ServeArgs {
             config: Some(path.clone()),
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 2))),
@@ -230,6 +297,7 @@ mod tests {
             ),
             (7, 2, 4317)
         );
+        assert_eq!(config.log_format, LogFormat::Json);
         std::fs::write(&path, "listen = \"x\"\n").unwrap();
         assert!(Config::resolve(args).unwrap_err().contains("listen"));
     }

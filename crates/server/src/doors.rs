@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use meshscope_api::{Accepted, Problem};
 use meshscope_telemetry::meshflow::{self, Ingest};
-use meshscope_telemetry::{DecodeError, Decoded, Encoding, Rejected, Signal, developer, videosdk};
+use meshscope_telemetry::{DecodeError, Decoded, Encoding, Rejected, Signal, developer, jaeger, videosdk};
 use std::sync::Arc;
 
 /// What can be posted.
@@ -23,6 +23,8 @@ pub(crate) enum Door {
     MeshFlow(Ingest),
     /// What MeshFlow streams to a SIEM or webhook: `/siem`, `/webhook`, or by its body.
     MeshFlowEvents,
+    /// Traces of Jaeger as its API and page write them, found by their body.
+    Jaeger,
     /// Log records in JSON or as lines: `/v1/developer/logs`.
     DeveloperLogs,
     /// Frames of MeshAgent's developer stream: `/v1/developer/frames`.
@@ -47,7 +49,7 @@ impl Door {
         match self {
             Self::VideoSdkTurns => Signal::Metrics,
             Self::MeshFlow(Ingest::Worker) => Signal::Logs,
-            Self::MeshFlow(_) => Signal::Traces,
+            Self::MeshFlow(_) | Self::Jaeger => Signal::Traces,
             Self::VideoSdkLog | Self::MeshFlowEvents | Self::DeveloperLogs | Self::DeveloperFrames => {
                 Signal::Logs
             }
@@ -67,7 +69,9 @@ impl Door {
         let (kept, rejected) = ingest_with(app, self.signal(), fallback, read).await?;
         Ok(match self {
             // Exactly 200: VideoSDK takes any other answer for a failure.
-            Self::VideoSdkTurns | Self::VideoSdkLog => otlp::answer(self.signal(), Encoding::Json, &rejected),
+            Self::VideoSdkTurns | Self::VideoSdkLog | Self::Jaeger => {
+                otlp::answer(self.signal(), Encoding::Json, &rejected)
+            }
             Self::MeshFlow(_) | Self::MeshFlowEvents => acknowledged(&rejected),
             Self::DeveloperLogs | Self::DeveloperFrames => accepted(kept, rejected)?,
         })
@@ -77,6 +81,7 @@ impl Door {
         match self {
             Self::VideoSdkTurns => videosdk::turns(body, received),
             Self::VideoSdkLog => videosdk::log(body, received),
+            Self::Jaeger => jaeger::decode(body),
             Self::MeshFlow(kind) => meshflow::ingest(kind, body, received),
             Self::MeshFlowEvents => meshflow::events(body, received),
             Self::DeveloperLogs => developer::logs(body, plain, received),

@@ -3,6 +3,7 @@
 use crate::app::{App, now};
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use meshscope_analysis::Prices;
 use meshscope_api::{Params, Problem};
 use meshscope_model::batch::PointUsage;
 use meshscope_model::{Batch, Origin};
@@ -56,7 +57,7 @@ pub(crate) async fn ingest_with(
     let worker = Arc::clone(app);
     let decoded = tokio::task::spawn_blocking(move || -> Result<Decoded, Problem> {
         let mut decoded = read().map_err(|error| Problem::invalid_body(error.to_string()))?;
-        complete(&worker, &mut decoded.batch, &fallback);
+        complete(&worker.prices, &mut decoded.batch, &fallback);
         Ok(decoded)
     });
     let decoded = decoded.await.unwrap_or_else(|error| {
@@ -82,6 +83,10 @@ pub(crate) async fn ingest_with(
         Err(error @ (WriteError::Full { .. } | WriteError::Closed)) => {
             Err(Problem::unavailable(error.to_string()))
         }
+        Err(error @ WriteError::Unavailable(_)) => {
+            app.stats.problem(signal, 0, &error.to_string(), now());
+            Err(Problem::unavailable(error.to_string()))
+        }
         Err(error @ WriteError::Failed(_)) => {
             app.stats.problem(signal, 0, &error.to_string(), now());
             Err(Problem::internal(error.to_string()))
@@ -90,7 +95,7 @@ pub(crate) async fn ingest_with(
 }
 
 /// Fills in what the records leave to the receiver: project, session, cost.
-pub(crate) fn complete(app: &App, batch: &mut Batch, fallback: &Fallback) {
+pub(crate) fn complete(prices: &Prices, batch: &mut Batch, fallback: &Fallback) {
     let place = |origin: &mut Origin| {
         if origin.project.is_none() {
             origin.project = Some(fallback.project.clone().unwrap_or_else(|| "default".to_owned()));
@@ -103,7 +108,7 @@ pub(crate) fn complete(app: &App, batch: &mut Batch, fallback: &Fallback) {
     for entry in &mut batch.spans {
         place(&mut entry.facts.origin);
         semconv::last_resort(&entry.span, &mut entry.facts);
-        app.prices.apply(&mut entry.facts);
+        prices.apply(&mut entry.facts);
     }
     for entry in &mut batch.logs {
         place(&mut entry.origin);
@@ -117,8 +122,7 @@ pub(crate) fn complete(app: &App, batch: &mut Batch, fallback: &Fallback) {
             ..
         }) = &mut entry.usage
         {
-            app.prices
-                .apply_usage(provider.as_deref(), model.as_deref(), usage);
+            prices.apply_usage(provider.as_deref(), model.as_deref(), usage);
         }
     }
 }

@@ -126,6 +126,7 @@ async fn export(app: &Arc<App>, path: Path, request: Request) -> Result<Response
                     .enter(app, &parts.headers, bytes, fallback)
                     .await;
             }
+            (Some(Kind::Jaeger), _) => return Door::Jaeger.enter(app, &parts.headers, bytes, fallback).await,
             (_, Path::Signal(signal)) | (Some(Kind::Otlp(signal)), _) => signal,
             (None, _) => {
                 return Err(Problem::invalid_body(

@@ -2,20 +2,23 @@
 
 use crate::app::App;
 use crate::config::Config;
+use crate::live::Hub;
 use crate::stats::Stats;
 use crate::studio::Studio;
-use crate::{api, auth, grpc, mcp_mesh, otlp, prices};
+use crate::{api, auth, grpc, health, mcp_mesh, metrics, otlp, prices, retention};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
+use axum::serve::ListenerExt as _;
 use meshscope_api::{Listener, Problem};
 use meshscope_store::writer::Writer;
 use meshscope_store::{DuckDb, Options, Store};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -30,9 +33,16 @@ pub struct Running {
     /// Address of OTLP over gRPC.
     pub otlp_grpc: SocketAddr,
     app: Arc<App>,
+    /// Ends the receivers.
     stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<()>>,
+    receivers: Vec<JoinHandle<()>>,
+    /// Ends studio and API, which answer until everything is written.
+    stop_api: watch::Sender<bool>,
+    api_task: JoinHandle<()>,
 }
+
+/// How long a connection that is under way may hold up the end.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs the server until it is told to end.
 pub(crate) async fn run(config: Config) -> Result<(), String> {
@@ -97,9 +107,12 @@ pub async fn start(config: Config) -> Result<Running, String> {
         Err(error) => return Err(error.to_string()),
     }
     let stats = Arc::new(Stats::default());
-    let counted = Arc::clone(&stats);
-    let writer = Writer::start(Arc::clone(&store), config.queue_records, move |written| {
-        counted.written(written);
+    let position = store.position().map_err(|error| error.to_string())?;
+    let hub = Arc::new(Hub::new(position, config.stream_buffer, config.stream_behind));
+    let (counted, told) = (Arc::clone(&stats), Arc::clone(&hub));
+    let writer = Writer::start(Arc::clone(&store), config.queue_records, move |commit| {
+        counted.written(&commit.written, commit.took);
+        told.publish(commit.batches, commit.written.changes)
     })
     .map_err(|error| format!("cannot start the writer: {error}"))?;
     let listener = |name: &str, address: SocketAddr| Listener {
@@ -111,42 +124,61 @@ pub async fn start(config: Config) -> Result<Running, String> {
         listener("otlp_http", otlp_http),
         listener("otlp_grpc", otlp_grpc),
     ];
-    let app = Arc::new(App::new(config, store, writer, stats, listeners, prices));
+    let app = Arc::new(App::new(config, store, writer, stats, hub, listeners, prices));
 
     let (stop, stopped) = watch::channel(false);
-    let mut tasks = vec![
-        serve_http("api", api_listener, api_router(&app), stopped.clone()),
+    let (stop_api, api_stopped) = watch::channel(false);
+    let api_task = serve_http("api", api_listener, api_router(&app), api_stopped);
+    let mut receivers = vec![
         serve_http("otlp-http", http_listener, otlp::router(&app), stopped.clone()),
         serve_grpc(grpc_listener, &app, stopped.clone()),
     ];
-    tasks.extend(mcp_mesh::start(&app, stopped));
+    receivers.push(retention::keep(&app, stopped.clone()));
+    receivers.extend(mcp_mesh::start(&app, stopped));
     Ok(Running {
         api,
         otlp_http,
         otlp_grpc,
         app,
         stop,
-        tasks,
+        receivers,
+        stop_api,
+        api_task,
     })
 }
 
 impl Running {
     /// Takes nothing more, finishes what is under way, writes what waits and closes the store.
+    /// Until that is done studio and API answer, and `/readyz` says why no telemetry is taken.
     pub async fn stop(self) -> Result<(), String> {
+        self.app.stop();
         self.stop.send_replace(true);
-        self.app.mesh.end();
-        for task in self.tasks {
-            task.await.map_err(|error| error.to_string())?;
+        for task in self.receivers {
+            ended(task).await?;
         }
+        let app = Arc::clone(&self.app);
+        let written = tokio::task::spawn_blocking(move || app.writer.close());
+        written.await.map_err(|error| error.to_string())?;
+        self.stop_api.send_replace(true);
+        ended(self.api_task).await?;
         let app = self.app;
-        let closed = tokio::task::spawn_blocking(move || {
-            app.writer.close();
-            app.store.close()
-        });
+        let closed = tokio::task::spawn_blocking(move || app.store.close());
         closed
             .await
             .map_err(|error| error.to_string())?
             .map_err(|error| error.to_string())
+    }
+}
+
+/// Waits for a listener and its connections, but for no client that stands still.
+async fn ended(mut task: JoinHandle<()>) -> Result<(), String> {
+    match tokio::time::timeout(PATIENCE, &mut task).await {
+        Ok(ended) => ended.map_err(|error| error.to_string()),
+        Err(_) => {
+            tracing::warn!(patience = ?PATIENCE, "a connection did not end in time and is left");
+            task.abort();
+            Ok(())
+        }
     }
 }
 
@@ -164,6 +196,12 @@ fn serve_http(
     stopped: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
+        // An event or an answer goes out at once, however small.
+        let listener = listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "a connection gathers what it sends");
+            }
+        });
         if let Err(error) = axum::serve(listener, router)
             .with_graceful_shutdown(until(stopped))
             .await
@@ -214,10 +252,11 @@ fn api_router(app: &Arc<App>) -> Router {
             ))
         })
         .fallback(files)
+        .route("/metrics", get(metrics::metrics))
         .layer(CompressionLayer::new())
         .layer(keys)
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(|| async { "ready" }))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .with_state(Arc::clone(app))
 }
 

@@ -4,17 +4,26 @@
 //! `writer::Writer` groups what waits into one transaction and answers each request after
 //! the commit: an acknowledged record is durable.
 
+mod changes;
 mod duckdb;
 pub mod writer;
 
+pub use crate::changes::{ChangedSpan, Changes, LiveRecords, StreamPosition};
 pub use crate::duckdb::{DuckDb, Options};
 
+use hashbrown::HashMap;
+use meshscope_analysis::TraceSession;
+use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
+use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
-    SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
+    SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
+    UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanId, TraceId, Usage};
+use std::ops::ControlFlow;
+use std::path::Path;
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +49,41 @@ pub enum StoreError {
         /// Newest version known.
         known: u32,
     },
+    /// The files were written by a newer engine.
+    #[error("the store at {path} was written by a newer version and is left as it is: {detail}")]
+    NewerFormat {
+        /// The files.
+        path: String,
+        /// What the engine said.
+        detail: String,
+    },
+    /// The files are not what the engine wrote.
+    #[error(
+        "the store at {path} is damaged and is left as it is: {detail}; put a backup in its place, or start with \
+         another --data-dir"
+    )]
+    Damaged {
+        /// The files.
+        path: String,
+        /// What the engine said.
+        detail: String,
+    },
+    /// There is no room left for what is to be written. Nothing that was kept is lost, and writing
+    /// goes on when there is room again.
+    #[error("the disk is full: {detail}")]
+    Full {
+        /// What the engine or system said.
+        detail: String,
+    },
+    /// The engine gave up the store, which is opened anew. Nothing that was kept is lost.
+    #[error("the store is closed for the moment: {detail}")]
+    Lost {
+        /// What the engine said.
+        detail: String,
+    },
+    /// A place that cannot be used for what was asked.
+    #[error("{0}")]
+    Place(String),
     /// The engine failed.
     #[error("the store failed to {doing}: {detail}")]
     Engine {
@@ -50,12 +94,34 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// The error that the engine's words tell.
+    pub(crate) fn of(doing: &'static str, detail: String) -> Self {
+        let says = |words: &[&str]| words.iter().any(|word| detail.contains(word));
+        if says(&["FATAL Error", "database has been invalidated"]) {
+            Self::Lost { detail }
+        } else if says(&["No space left on device", "File too large", "Disk quota exceeded"]) {
+            Self::Full { detail }
+        } else {
+            Self::Engine { doing, detail }
+        }
+    }
+
+    /// An engine's error by its words, however it was made.
+    pub(crate) fn told(self) -> Self {
+        match self {
+            Self::Engine { doing, detail } => Self::of(doing, detail),
+            other => other,
+        }
+    }
+}
+
 /// What a call costs: from provider, model and usage to pico-dollars and the version of the
 /// price table.
 pub type PriceOf<'a> = dyn Fn(Option<&str>, &str, &Usage) -> Option<(i64, String)> + 'a;
 
 /// What a write changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Written {
     /// Spans that were new.
     pub spans: u64,
@@ -67,6 +133,8 @@ pub struct Written {
     pub logs: u64,
     /// Metric points.
     pub metric_points: u64,
+    /// Which records these are, for the live stream.
+    pub changes: Changes,
 }
 
 /// A store of telemetry. Calls block; the server makes them off its async threads. `now` is
@@ -111,6 +179,18 @@ pub trait Store: Send + Sync + 'static {
     /// One span with everything it carries.
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError>;
 
+    /// Which store this is, and which sequence numbers it can tell of.
+    fn position(&self) -> Result<StreamPosition, StoreError>;
+
+    /// The records with sequence numbers above `after` and up to `upto` that `query`'s project,
+    /// room, service, system and signals leave in, in the order of their numbers. A span that
+    /// changed stands under its latest number only. Session, severity and text may let through
+    /// what is not wanted: to look again is the caller's.
+    fn since(&self, query: &StreamQuery, after: i64, upto: i64) -> Result<LiveRecords, StoreError>;
+
+    /// What the records of these traces say of their session; those that say nothing are absent.
+    fn trace_sessions(&self, traces: &[TraceId]) -> Result<HashMap<TraceId, TraceSession>, StoreError>;
+
     /// Log records, newest first.
     fn logs(&self, query: &LogQuery, now: i64) -> Result<LogPage, StoreError>;
 
@@ -144,6 +224,40 @@ pub trait Store: Send + Sync + 'static {
 
     /// What passed between agents of MCP Mesh in spans that started at `from` or later.
     fn mesh_traffic(&self, from: i64) -> Result<Traffic, StoreError>;
+
+    /// Housekeeping that is due; to be called about once a second, from one thread.
+    fn tend(&self) -> Result<(), StoreError>;
+
+    /// Removes what is older than `rules` allow at `now`, the oldest first, and gives its room
+    /// back to the file system; `None` when nothing had to go. Works in small steps with pauses, so
+    /// that writers go on, and ends early when `go_on` says no.
+    fn retain(
+        &self,
+        rules: &Retention,
+        now: i64,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Removed>, StoreError>;
+
+    /// Gives the records that `query` asks for to `take`, a part at a time and each part of one
+    /// signal. `take` answers with how many bytes it made of them, by which the parts keep their size,
+    /// or breaks off. What comes in meanwhile may or may not be among them.
+    fn export(
+        &self,
+        query: &ExportQuery,
+        take: &mut dyn FnMut(Batch) -> ControlFlow<(), usize>,
+    ) -> Result<(), StoreError>;
+
+    /// Writes the records of one signal that `query` asks for to a Parquet file; returns how many.
+    fn export_parquet(
+        &self,
+        query: &ExportQuery,
+        signal: ExportSignal,
+        path: &Path,
+    ) -> Result<u64, StoreError>;
+
+    /// Copies the store as it is now into the directory `destination`, which must not be there or
+    /// be empty, and opens the copy to see that it is whole. Writers and readers go on meanwhile.
+    fn backup(&self, destination: &Path) -> Result<BackupReport, StoreError>;
 
     /// Writes the log into the main file and closes; for a graceful end.
     fn close(&self) -> Result<(), StoreError>;

@@ -5,6 +5,7 @@ use meshscope_model::Batch;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How many records one transaction takes at the most; what waits beyond goes into the next.
@@ -21,6 +22,9 @@ pub enum WriteError {
         /// Records that may wait.
         capacity: usize,
     },
+    /// The store can keep nothing for the moment: the disk is full. Try again later.
+    #[error("{0}")]
+    Unavailable(String),
     /// The store could not keep it.
     #[error("{0}")]
     Failed(String),
@@ -38,6 +42,16 @@ pub struct QueueState {
     pub capacity: usize,
     /// Batches refused since the start.
     pub refused: u64,
+}
+
+/// A commit, told after it and before its requests are answered.
+pub struct Commit {
+    /// The records as they came.
+    pub batches: Vec<Batch>,
+    /// What of them was kept.
+    pub written: Written,
+    /// How long the store took.
+    pub took: Duration,
 }
 
 struct Job {
@@ -74,11 +88,12 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the writer; `capacity` is how many records may wait before it refuses more.
-    /// `committed` is told after each commit what it changed.
-    pub fn start(
+    /// `committed` is told of each commit, on the writer's own thread, before its requests are
+    /// answered; what it returns is dropped after that.
+    pub fn start<T>(
         store: Arc<dyn Store>,
         capacity: usize,
-        committed: impl Fn(Written) + Send + 'static,
+        committed: impl Fn(Commit) -> T + Send + 'static,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
@@ -132,6 +147,13 @@ impl Writer {
         }
     }
 
+    /// Whether it takes batches and its thread is there to write them.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.shared.lock().closed && thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
     /// Takes nothing more, writes what waits and ends the thread. Blocks.
     pub fn close(&self) {
         self.shared.lock().closed = true;
@@ -145,30 +167,47 @@ impl Writer {
     }
 }
 
-fn work(shared: &Shared, store: &dyn Store, committed: &dyn Fn(Written)) {
-    while let Some((batches, replies)) = take(shared) {
-        let records: usize = batches.iter().map(Batch::len).sum();
+fn work<T>(shared: &Shared, store: &dyn Store, committed: &dyn Fn(Commit) -> T) {
+    let write = |batches: Vec<Batch>| {
+        let start = Instant::now();
         match store.write(&batches) {
             Ok(written) => {
-                committed(written);
-                replies.into_iter().for_each(|reply| answer(reply, Ok(())));
+                let took = start.elapsed();
+                Ok(committed(Commit {
+                    batches,
+                    written,
+                    took,
+                }))
             }
-            Err(error) if batches.len() == 1 => {
+            Err(error) => Err((error, batches)),
+        }
+    };
+    while let Some((batches, replies)) = take(shared) {
+        let records: usize = batches.iter().map(Batch::len).sum();
+        match write(batches) {
+            Ok(_leftover) => replies.into_iter().for_each(|reply| answer(reply, Ok(()))),
+            // No batch is at fault, so that there is no use in trying each by itself.
+            Err((error @ (StoreError::Full { .. } | StoreError::Lost { .. }), _)) => {
+                tracing::error!(%error, records, "nothing can be kept for the moment");
+                replies
+                    .into_iter()
+                    .for_each(|reply| answer(reply, Err(WriteError::Unavailable(error.to_string()))));
+            }
+            Err((error, batches)) if batches.len() == 1 => {
                 tracing::error!(%error, records, "a batch was not kept");
                 replies
                     .into_iter()
                     .for_each(|reply| answer(reply, Err(WriteError::Failed(error.to_string()))));
             }
             // One of them is at fault: each by itself, so that it alone fails.
-            Err(error) => {
+            Err((error, batches)) => {
                 tracing::warn!(%error, records, "a group was not kept; trying its batches one by one");
-                for (batch, reply) in batches.iter().zip(replies) {
-                    let result = store.write(std::slice::from_ref(batch));
+                for (batch, reply) in batches.into_iter().zip(replies) {
+                    let result = write(vec![batch]);
+                    let kept = result.as_ref().map(|_| ());
                     answer(
                         reply,
-                        result
-                            .map(committed)
-                            .map_err(|e: StoreError| WriteError::Failed(e.to_string())),
+                        kept.map_err(|(error, _)| WriteError::Failed(error.to_string())),
                     );
                 }
             }

@@ -6,7 +6,9 @@ use meshscope_api::ListQuery;
 use meshscope_api::query::{TimeRange, UsageGroupBy, UsageQuery};
 use meshscope_model::Batch;
 use meshscope_store::{DuckDb, Store};
-use meshscope_telemetry::{Body, Decoded, Encoding, Signal, decode, meshflow, semconv, sniff, videosdk};
+use meshscope_telemetry::{
+    Body, Decoded, Encoding, Signal, decode, jaeger, meshflow, semconv, sniff, videosdk,
+};
 use proptest::prelude::*;
 
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/captures");
@@ -35,6 +37,7 @@ fn captures(system: &str) -> Vec<Batch> {
             (true, Some(Body::VideoSdkTurns)) => videosdk::turns(&body, NOW),
             (true, Some(Body::VideoSdkLog)) => videosdk::log(&body, NOW),
             (true, Some(Body::MeshFlowEvent)) => meshflow::events(&body, NOW),
+            (true, Some(Body::Jaeger)) => jaeger::decode(&body),
             (true, None) => meshflow::ingest(door(path), &body, NOW),
         }
         .unwrap();

@@ -6,6 +6,7 @@
 
 mod decoded;
 pub mod developer;
+pub mod jaeger;
 mod json;
 pub mod mcp_mesh;
 pub mod meshflow;

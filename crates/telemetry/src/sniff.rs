@@ -16,6 +16,8 @@ pub enum Body {
     VideoSdkLog,
     /// An event that MeshFlow streams to a SIEM or webhook.
     MeshFlowEvent,
+    /// Traces of Jaeger: `{"data": [{"traceID": ...}]}`, or one of them.
+    Jaeger,
 }
 
 /// Tells what a JSON body is. Reads no further than the key that tells it; `None` when no key
@@ -69,10 +71,15 @@ impl<'de> Visitor<'de> for Keys<'_> {
             self.0.sure = match key.as_ref() {
                 "logType" => Some(Body::VideoSdkLog),
                 "event_type" => Some(Body::MeshFlowEvent),
-                "data" => (map.next_value::<Shape>()? == Shape::Array).then_some(Body::VideoSdkTurns),
+                "traceID" | "processes" => Some(Body::Jaeger),
+                "data" => match map.next_value::<Shape>()? {
+                    Shape::Array { traces: true } => Some(Body::Jaeger),
+                    Shape::Array { .. } => Some(Body::VideoSdkTurns),
+                    _ => None,
+                },
                 // A group that stands alone: its own resource, or a whole group under this key.
                 "resource" => match map.next_value::<Shape>()? {
-                    Shape::Object(inner) => inner.map(Body::Otlp),
+                    Shape::Object { signal, .. } => signal.map(Body::Otlp),
                     _ => None,
                 },
                 known => match signal(known) {
@@ -93,11 +100,12 @@ impl<'de> Visitor<'de> for Keys<'_> {
     }
 }
 
-/// What a value is, with the signal that an object's keys name.
+/// What a value is, with what an object's keys say: a signal's group, or a trace of Jaeger. Of an
+/// array its first item counts.
 #[derive(PartialEq)]
 enum Shape {
-    Object(Option<Signal>),
-    Array,
+    Object { signal: Option<Signal>, trace: bool },
+    Array { traces: bool },
     Other,
 }
 
@@ -117,17 +125,22 @@ impl<'de> Visitor<'de> for ShapeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
-        let mut found = None;
+        let (mut found, mut trace) = (None, false);
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             found = found.or(signal(&key));
+            trace |= key == "traceID";
             map.next_value::<IgnoredAny>()?;
         }
-        Ok(Shape::Object(found))
+        Ok(Shape::Object { signal: found, trace })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Shape, A::Error> {
+        let traces = matches!(
+            items.next_element::<Shape>()?,
+            Some(Shape::Object { trace: true, .. })
+        );
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Shape::Array)
+        Ok(Shape::Array { traces })
     }
 
     fn visit_unit<E>(self) -> Result<Shape, E> {
@@ -173,6 +186,12 @@ mod tests {
                 Some(Body::Otlp(Signal::Metrics)),
             ),
             (r#"{"agentId":"a","data":[{}]}"#, Some(Body::VideoSdkTurns)),
+            (
+                r#"{"data":[{"traceID":"1","spans":[]}],"total":0}"#,
+                Some(Body::Jaeger),
+            ),
+            (r#"{"traceID":"1","spans":[]}"#, Some(Body::Jaeger)),
+            (r#"{"data":[]}"#, Some(Body::VideoSdkTurns)),
             (r#"{"data":{},"type":"otel.log"}"#, None),
             (r#"{"logType":"INFO","data":[]}"#, Some(Body::VideoSdkLog)),
             (

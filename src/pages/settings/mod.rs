@@ -1,5 +1,6 @@
 //! Settings: how the server stands, what was wrong with what came in, and preferences.
 
+mod ingest;
 mod prices;
 
 use crate::client::{self, use_fetch};
@@ -55,30 +56,11 @@ fn Appearance() -> impl IntoView {
 
 fn server(status: ServerStatus) -> impl IntoView {
     let whole = |n: u64| format::integer(i64::try_from(n).unwrap_or(i64::MAX));
-    let rate = |x: f64| format!("{x:.1}/s");
     let listener = |listener: meshscope_api::Listener| {
         let url = listener.url.clone();
         view! { <div class="row"><span class="muted listener">{listener.name}</span><code>{listener.url}</code><Copy text=url /></div> }
     };
-    let problems = if status.problems.is_empty() {
-        view! { <p class="muted">"Everything that came in could be kept as it was sent."</p> }.into_any()
-    } else {
-        let row = |p: meshscope_api::IngestProblem| {
-            view! {
-                <tr>
-                    <td class="muted nowrap"><TimeText ns=p.last_at /></td><td>{p.signal}</td>
-                    <td class="num">{p.seen}</td><td class="num">{p.rejected}</td><td>{p.message}</td>
-                </tr>
-            }
-        };
-        view! {
-            <table class="list">
-                <thead><tr><th>"Last seen"</th><th>"Signal"</th><th class="num">"Seen"</th><th class="num">"Left out"</th><th>"What was wrong"</th></tr></thead>
-                <tbody>{status.problems.into_iter().map(row).collect_view()}</tbody>
-            </table>
-        }
-        .into_any()
-    };
+    let coming_in = ingest::figures(&status);
     view! {
         <section class="panel card">
             <h2>"Server"</h2>
@@ -91,26 +73,20 @@ fn server(status: ServerStatus) -> impl IntoView {
                 <Fact name="Sessions" value=whole(status.counts.sessions) />
             </div>
             <div class="facts">
-                <Fact name="Spans now" value=rate(status.rates.spans_per_second) />
-                <Fact name="Logs now" value=rate(status.rates.logs_per_second) />
-                <Fact name="Points now" value=rate(status.rates.metric_points_per_second) />
-                <Fact name="Waiting" value=format!("{} of {}", whole(status.queue.records), whole(status.queue.capacity)) />
-                <Fact name="Refused" value=whole(status.queue.refused) />
                 <Fact name="Store" value=format::bytes(status.store.size_bytes) title=status.store.path.clone() />
                 <Fact name="Engine" value=status.store.engine />
+                {status.memory_bytes.map(|bytes| view! { <Fact name="Memory" value=format::bytes(bytes) /> })}
             </div>
             <p class="muted mono clip">{status.store.path}</p>
         </section>
+        {coming_in}
         <section class="panel card">
             <h2>"Listening"</h2>
             {status.listeners.into_iter().map(listener).collect_view()}
         </section>
         {status.mcp_mesh.map(mcp_mesh)}
         <prices::Prices prices=status.prices />
-        <section class="panel card">
-            <h2>"Problems in what came in"</h2>
-            {problems}
-        </section>
+        {ingest::problems(status.problems)}
     }
 }
 

@@ -290,7 +290,7 @@ impl Consumer<'_> {
             }
             ids.push(id);
         }
-        complete(app, &mut batch, &Fallback::default());
+        complete(&app.prices, &mut batch, &Fallback::default());
         let kept = batch.spans.len() as u64;
         let traces: HashSet<TraceId> = batch.spans.iter().map(|entry| entry.span.trace_id).collect();
         for Refused { entry, error } in commit::commit(batch, SICK, |batch| submit(app, batch)).await? {
@@ -329,7 +329,7 @@ async fn submit(app: &App, batch: Batch) -> Result<Result<(), String>, Stop> {
     loop {
         match app.writer.submit(batch.clone()).await {
             Ok(()) => return Ok(Ok(())),
-            Err(WriteError::Full { .. }) => tokio::time::sleep(FULL).await,
+            Err(WriteError::Full { .. } | WriteError::Unavailable(_)) => tokio::time::sleep(FULL).await,
             Err(WriteError::Failed(error)) => {
                 app.stats.problem(Signal::Traces, 0, &error, now());
                 return Ok(Err(error));

@@ -71,21 +71,23 @@ LEFT JOIN {sessions} t ON t.trace_id = coalesce(u.trace_id, k.trace_id)"
     )
 }
 
-/// Makes the views `counted`, `ledger` and `claims` over the whole ledger.
+/// Makes the views `counted`, `covered`, `ledger` and `claims` over the whole ledger; the last
+/// two have sessions, which cost the most.
 pub(super) fn views() -> String {
     format!(
         "CREATE OR REPLACE VIEW counted AS {};
+        CREATE OR REPLACE VIEW covered AS {};
         CREATE OR REPLACE VIEW ledger AS {};
         CREATE OR REPLACE VIEW claims AS SELECT u.*, coalesce(u.session, t.session, u.fallback_session,
             replace(u.trace_id::VARCHAR, '-', '')) AS session_id
-        FROM ({}) u LEFT JOIN trace_session t ON t.trace_id = u.trace_id;",
+        FROM covered u LEFT JOIN trace_session t ON t.trace_id = u.trace_id;",
         counted("usage"),
+        covered("usage"),
         ledger("counted", "trace_session"),
-        covered("usage")
     )
 }
 
-/// Named queries that end with `page_ledger`: the ledger's rows of the traces in
+/// Named queries that end with `page_ledger` and `page_claims`: the ledger's rows of the traces in
 /// `page_traces(trace_id)` and of the sessions in `page_sessions(project, session_id)`, which
 /// must stand before them. The traces lie in `window`. Whatever decides over a row that counts is
 /// among what is looked at: all that was told of a call, and of MeshFlow, whose claims are over a
@@ -108,8 +110,12 @@ pub(super) fn of_page((first, last): (i64, i64)) -> String {
     page_counted AS ({}),
     page_trace_session AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
         WHERE trace_id IN (SELECT trace_id FROM page_usage UNION ALL SELECT trace_id FROM page_traces) GROUP BY trace_id),
-    page_ledger AS ({})",
+    page_ledger AS ({}),
+    page_claims AS (SELECT u.*, coalesce(u.session, t.session, u.fallback_session,
+            replace(u.trace_id::VARCHAR, '-', '')) AS session_id
+        FROM ({}) u LEFT JOIN page_trace_session t ON t.trace_id = u.trace_id)",
         counted("page_usage"),
-        ledger("page_counted", "page_trace_session")
+        ledger("page_counted", "page_trace_session"),
+        covered("page_usage")
     )
 }

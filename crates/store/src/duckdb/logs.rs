@@ -17,7 +17,12 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
         [Value::BigInt(from), Value::BigInt(to)],
     );
     filter.equal("l.project", query.project.as_deref());
-    filter.equal("l.session_id", query.session.as_deref());
+    if query.session.is_some() {
+        filter.text(
+            "coalesce(l.session, t.session, l.fallback_session, replace(l.trace_id::VARCHAR, '-', '')) = ?",
+            query.session.as_deref(),
+        );
+    }
     filter.equal("l.room", query.room.as_deref());
     filter.equal("l.service", query.service.as_deref());
     if let Some(min) = query.min_severity {
@@ -39,16 +44,39 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
             [Value::BigInt(time), Value::BigInt(time), Value::BigInt(sequence)],
         );
     }
-    let sql = format!(
-        "SELECT l.sequence, l.time, l.observed_time, l.severity_number, l.severity_text, l.body,
-            to_json(l.attributes)::VARCHAR, l.dropped_attributes, l.event_name, l.flags, l.trace_id::VARCHAR, l.span_id,
-            l.service, l.system, l.project, l.room, l.session_id, l.agent, r.content, c.content
-        FROM session_logs l LEFT JOIN emitters r ON r.id = l.resource LEFT JOIN emitters c ON c.id = l.scope
-        WHERE {} ORDER BY l.time DESC, l.sequence DESC LIMIT {}",
+    // The session of a record is that of its trace: looked up for the page alone, or for the
+    // traces of the session that is asked for.
+    let (known, traces) = match query.session {
+        None => ("", "SELECT trace_id FROM page"),
+        Some(_) => (
+            "LEFT JOIN t ON t.trace_id = l.trace_id",
+            "SELECT trace_id FROM parts WHERE session_id = ? UNION ALL SELECT trace_id FROM logs WHERE fallback_session = ?",
+        ),
+    };
+    let order = "l.time DESC, l.sequence DESC";
+    let t = format!(
+        "t AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
+        WHERE trace_id IN ({traces}) GROUP BY trace_id)"
+    );
+    let page = format!(
+        "page AS MATERIALIZED (SELECT l.* FROM logs l {known} WHERE {} ORDER BY {order} LIMIT {})",
         filter.sql(),
         u64::from(query.limit) + 1
     );
-    let mut logs = read::rows(connection, "list logs", &sql, filter.values, log)?;
+    let source = Rows {
+        with: if query.session.is_some() {
+            format!("WITH {t}, {page}")
+        } else {
+            format!("WITH {page}, {t}")
+        },
+        table: "(SELECT p.*, coalesce(p.session, t.session, p.fallback_session, replace(p.trace_id::VARCHAR, '-', '')) \
+            AS session_id FROM page p LEFT JOIN t ON t.trace_id = p.trace_id)",
+        condition: "true".to_owned(),
+        order,
+    };
+    let session = query.session.iter().map(|session| Value::Text(session.clone()));
+    let values = session.clone().chain(session).chain(filter.values).collect();
+    let mut logs = rows(connection, &source, values, log)?;
     let more = logs.len() > query.limit as usize;
     logs.truncate(query.limit as usize);
     let next_cursor = logs
@@ -58,7 +86,40 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
     Ok(LogPage { logs, next_cursor })
 }
 
-fn log(row: &Row<'_>) -> duckdb::Result<Log> {
+/// Which log records to read, in which order.
+pub(super) struct Rows<'a> {
+    /// Named queries before the table, or nothing.
+    pub(super) with: String,
+    /// SQL of a table with the columns of `logs` and `session_id`; it is named `l`.
+    pub(super) table: &'a str,
+    pub(super) condition: String,
+    pub(super) order: &'a str,
+}
+
+/// Log records; their columns are read by [`log`], and after them stands the session to fall
+/// back to.
+pub(super) fn rows<T>(
+    connection: &Connection,
+    Rows {
+        with,
+        table,
+        condition,
+        order,
+    }: &Rows<'_>,
+    values: Vec<Value>,
+    read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    let sql = format!(
+        "{with} SELECT l.sequence, l.time, l.observed_time, l.severity_number, l.severity_text, l.body,
+            to_json(l.attributes)::VARCHAR, l.dropped_attributes, l.event_name, l.flags, l.trace_id::VARCHAR, l.span_id,
+            l.service, l.system, l.project, l.room, l.session_id, l.agent, r.content, c.content, l.fallback_session
+        FROM {table} l LEFT JOIN emitters r ON r.id = l.resource LEFT JOIN emitters c ON c.id = l.scope
+        WHERE {condition} ORDER BY {order}"
+    );
+    read::rows(connection, "list logs", &sql, values, read)
+}
+
+pub(super) fn log(row: &Row<'_>) -> duckdb::Result<Log> {
     let text = |index: usize| row.get::<_, Option<String>>(index);
     Ok(Log {
         sequence: row.get(0)?,

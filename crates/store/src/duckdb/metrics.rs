@@ -28,9 +28,18 @@ fn filter(query: &SeriesQuery, now: i64) -> Filter {
     filter
 }
 
+/// The points; with their sessions, which cost the most, only when one is asked for.
+fn points(query: &SeriesQuery) -> &'static str {
+    if query.session.is_some() {
+        "session_points"
+    } else {
+        "metric_points"
+    }
+}
+
 const INFO: &str = "SELECT name, arg_max(description, time), arg_max(unit, time), arg_max(kind, time),
     arg_max(temporality, time), arg_max(monotonic, time), list_sort(list(DISTINCT service)),
-    count(DISTINCT series), count(*), max(time) FROM session_points";
+    count(DISTINCT series), count(*), max(time) FROM";
 
 fn info(row: &Row<'_>) -> duckdb::Result<MetricInfo> {
     Ok(MetricInfo {
@@ -54,7 +63,8 @@ fn info(row: &Row<'_>) -> duckdb::Result<MetricInfo> {
 pub(super) fn list(connection: &Connection, query: &SeriesQuery, now: i64) -> Result<MetricList, StoreError> {
     let filter = filter(query, now);
     let sql = format!(
-        "{INFO} WHERE {} GROUP BY name ORDER BY name LIMIT {}",
+        "{INFO} {} WHERE {} GROUP BY name ORDER BY name LIMIT {}",
+        points(query),
         filter.sql(),
         query.limit
     );
@@ -72,16 +82,17 @@ pub(super) fn one(
 ) -> Result<Option<MetricDetail>, StoreError> {
     let mut filter = filter(query, now);
     filter.equal("name", Some(name));
-    let sql = format!("{INFO} WHERE {} GROUP BY name", filter.sql());
+    let sql = format!("{INFO} {} WHERE {} GROUP BY name", points(query), filter.sql());
     let Some(metric) = read::rows(connection, "read a metric", &sql, filter.values.clone(), info)?.pop()
     else {
         return Ok(None);
     };
     let sql = format!(
-        "WITH p AS (SELECT * FROM session_points WHERE {}),
+        "WITH p AS (SELECT * FROM {} WHERE {}),
         chosen AS (SELECT series, max(time) AS last FROM p GROUP BY series ORDER BY last DESC, series LIMIT {})
         SELECT p.series, p.service, to_json(p.attributes)::VARCHAR, p.start_time, p.time, p.number, p.value, p.exemplars
         FROM p JOIN chosen USING (series) ORDER BY chosen.last DESC, p.series, p.time, p.sequence LIMIT {MAX_POINTS}",
+        points(query),
         filter.sql(),
         query.limit
     );

@@ -2,42 +2,59 @@
 
 mod append;
 mod attribute;
+mod backup;
+mod changes;
+mod checkpoint;
+mod compact;
 mod counted;
+mod export;
 mod identity;
 mod ledger;
 mod logs;
 mod mcp_mesh;
+mod measures;
 mod merge;
 mod metrics;
 mod newest;
+mod open;
+mod parquet;
 mod parts;
 mod price;
 mod read;
 mod recent;
+mod retention;
 mod rows;
 mod schema;
 mod sessions;
 mod slots;
+mod space;
+mod stream;
 mod traces;
 mod usage;
 mod value;
 mod write;
 
-use crate::{PriceOf, Store, StoreError, Written};
-use duckdb::{Config, Connection};
+use crate::{LiveRecords, PriceOf, Store, StoreError, StreamPosition, Written};
+use duckdb::Connection;
+use hashbrown::HashMap;
 use identity::Known;
+use meshscope_analysis::TraceSession;
+use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
+use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
-    SessionPage, SpanDetail, StoreStatus, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
+    SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
+    UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
+use open::FILE;
 use slots::{Counter, Published, Slots};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Name of the file within the data directory.
-const FILE: &str = "meshscope.duckdb";
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -61,10 +78,23 @@ impl Default for Options {
 /// A store in a DuckDB file.
 pub struct DuckDb {
     path: Option<PathBuf>,
+    options: Options,
     writer: Mutex<Writing>,
     slots: Arc<Published>,
+    /// The connection that others are made from.
+    source: Mutex<Connection>,
     /// Connections that are free for reading; one is made when all are taken.
     readers: Mutex<Vec<Connection>>,
+    /// Held for reading by those who use a connection, for writing while the store is opened anew.
+    gate: RwLock<()>,
+    /// The engine gave up the store: it must be opened anew.
+    lost: AtomicBool,
+    /// Held by who makes a checkpoint, or needs that none is made.
+    keeping: Mutex<()>,
+    /// Held by who makes a copy.
+    copying: Mutex<()>,
+    /// Why nothing can be written.
+    trouble: Mutex<Option<String>>,
 }
 
 /// What the one writer holds.
@@ -75,14 +105,13 @@ struct Writing {
     published: Arc<Published>,
     counter: Counter,
     sequence: i64,
+    /// When the store was last tried to be opened anew.
+    reopened: Option<Instant>,
 }
 
 /// Turns the engine's error into ours.
 pub(crate) fn engine_error(doing: &'static str) -> impl Fn(duckdb::Error) -> StoreError {
-    move |error| StoreError::Engine {
-        doing,
-        detail: error.to_string(),
-    }
+    move |error| StoreError::of(doing, error.to_string())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -98,68 +127,56 @@ impl DuckDb {
             detail: format!("cannot create {}: {error}", dir.display()),
         })?;
         let path = dir.join(FILE);
-        let config = Config::default()
-            .max_memory(&format!("{}MiB", options.memory_mib))
-            .and_then(|config| config.threads(i64::try_from(options.threads).unwrap_or(2)))
-            .and_then(|config| config.enable_autoload_extension(false))
-            .map_err(engine_error(doing))?;
-        let connection = Connection::open_with_flags(&path, config).map_err(|error| {
-            let detail = error.to_string();
-            if detail.contains("lock on file") || detail.contains("Conflicting lock") {
-                StoreError::Locked {
-                    path: path.display().to_string(),
-                    detail,
-                }
-            } else {
-                StoreError::Engine { doing, detail }
-            }
-        })?;
-        Self::with(connection, Some(path))
+        let connection = open::connect(&path, options)?;
+        let at = path.clone();
+        Self::with(connection, Some(path), options).map_err(|error| open::unreadable(&at, error))
+    }
+
+    /// Whether there is a store in `dir`.
+    #[must_use]
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(FILE).exists()
     }
 
     /// A store in memory, gone when dropped; for tests.
     pub fn in_memory() -> Result<Self, StoreError> {
         let connection = Connection::open_in_memory().map_err(engine_error("open the store"))?;
-        Self::with(connection, None)
+        Self::with(connection, None, &Options::default())
     }
 
-    fn with(connection: Connection, path: Option<PathBuf>) -> Result<Self, StoreError> {
+    fn with(connection: Connection, path: Option<PathBuf>, options: &Options) -> Result<Self, StoreError> {
         migrate(&connection, path.as_deref())?;
-        let known = Known::load(&connection, write::now())?;
-        let slots = Arc::new(Slots::load(&connection)?);
-        let published = Arc::new(Published::new(Arc::clone(&slots)));
-        let last = "SELECT greatest((SELECT max(sequence) FROM spans), (SELECT max(sequence) FROM logs), \
-                    (SELECT max(sequence) FROM metric_points), 0)";
-        let sequence = connection
-            .query_row(last, [], |row| row.get::<_, Option<i64>>(0))
-            .map_err(engine_error("read the last sequence number"))?
-            .unwrap_or(0);
-        let writer = Mutex::new(Writing {
-            connection,
-            known,
-            slots,
-            published: Arc::clone(&published),
-            counter: Counter::default(),
-            sequence,
-        });
+        stream::name(&connection)?;
+        let slots = Arc::new(Published::default());
+        let source = connection.try_clone().map_err(engine_error("open a reader"))?;
         Ok(Self {
             path,
-            writer,
-            slots: published,
+            options: options.clone(),
+            writer: Mutex::new(Writing::load(connection, &slots)?),
+            slots,
+            source: Mutex::new(source),
             readers: Mutex::default(),
+            gate: RwLock::default(),
+            lost: AtomicBool::new(false),
+            keeping: Mutex::default(),
+            copying: Mutex::default(),
+            trouble: Mutex::default(),
         })
     }
 
     /// Reads with a connection of its own, so that readers wait neither for the writer nor for
     /// each other.
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let _open = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        if self.lost.load(Ordering::Acquire) {
+            return Err(StoreError::Lost {
+                detail: "the engine closed the store; it is opened again with the next write".to_owned(),
+            });
+        }
         let free = lock(&self.readers).pop();
         let connection = match free {
             Some(connection) => connection,
-            None => lock(&self.writer)
-                .connection
-                .try_clone()
-                .map_err(engine_error("open a reader"))?,
+            None => self.connection()?,
         };
         let answer = read(&connection);
         lock(&self.readers).push(connection);
@@ -169,7 +186,7 @@ impl DuckDb {
     /// Reads what depends on the slots; again when a key got one meanwhile.
     fn read_attributes<T>(
         &self,
-        read: impl Fn(&Connection, &Slots) -> Result<T, StoreError>,
+        mut read: impl FnMut(&Connection, &Slots) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         loop {
             let slots = self.slots.get();
@@ -178,6 +195,58 @@ impl DuckDb {
                 return Ok(answer);
             }
         }
+    }
+
+    /// Bytes of the file and its log.
+    fn size(&self) -> u64 {
+        let path = self.path.as_deref();
+        path.map_or(0, |path| space::size(path) + space::size(&open::wal_of(path)))
+    }
+
+    /// A new connection.
+    fn connection(&self) -> Result<Connection, StoreError> {
+        lock(&self.source)
+            .try_clone()
+            .map_err(engine_error("open a reader"))
+    }
+
+    /// Writes by `write`, and once more where the engine had given up the store.
+    fn written<T>(&self, write: impl Fn(&mut Writing) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut writing = lock(&self.writer);
+        let mut result = self.recover(&mut writing).and_then(|()| write(&mut writing));
+        if let Err(error) = result {
+            let error = error.told();
+            result = if matches!(error, StoreError::Lost { .. }) && !self.lost.swap(true, Ordering::AcqRel) {
+                self.recover(&mut writing).and_then(|()| write(&mut writing))
+            } else {
+                Err(error)
+            };
+        }
+        let trouble = match &result {
+            Err(error @ (StoreError::Full { .. } | StoreError::Lost { .. })) => Some(error.to_string()),
+            _ => None,
+        };
+        *lock(&self.trouble) = trouble;
+        result
+    }
+}
+
+impl Writing {
+    /// The writer of an open store, with what it holds already.
+    fn load(connection: Connection, published: &Arc<Published>) -> Result<Self, StoreError> {
+        let known = Known::load(&connection, write::now())?;
+        let slots = Arc::new(Slots::load(&connection)?);
+        published.set(Arc::clone(&slots));
+        let sequence = stream::last(&connection)?;
+        Ok(Self {
+            connection,
+            known,
+            slots,
+            published: Arc::clone(published),
+            counter: Counter::default(),
+            sequence,
+            reopened: None,
+        })
     }
 }
 
@@ -232,7 +301,7 @@ fn views() -> String {
 
 impl Store for DuckDb {
     fn write(&self, batches: &[Batch]) -> Result<Written, StoreError> {
-        lock(&self.writer).write(batches)
+        self.written(|writing| writing.write(batches))
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {
@@ -255,17 +324,20 @@ impl Store for DuckDb {
     }
 
     fn status(&self) -> Result<StoreStatus, StoreError> {
-        let version = self.read(|connection| {
+        let (version, sizes, removed) = self.read(|connection| {
             let version = connection.query_row("SELECT version()", [], |row| row.get::<_, String>(0));
-            version.map_err(engine_error("ask for the engine's version"))
+            let version = version.map_err(engine_error("ask for the engine's version"))?;
+            Ok((version, compact::sizes(connection)?, retention::last(connection)?))
         })?;
-        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
         let path = self.path.clone().unwrap_or_default();
         Ok(StoreStatus {
             engine: format!("DuckDB {version}"),
-            size_bytes: size(&path) + size(&path.with_extension("duckdb.wal")),
+            size_bytes: self.size(),
             path: path.display().to_string(),
             schema_version: schema::VERSION,
+            free_bytes: sizes.free_bytes(),
+            removed,
+            trouble: lock(&self.trouble).clone(),
         })
     }
 
@@ -302,6 +374,18 @@ impl Store for DuckDb {
         self.read_attributes(|connection, slots| traces::span(connection, slots, trace_id, span_id))
     }
 
+    fn position(&self) -> Result<StreamPosition, StoreError> {
+        self.read(stream::position)
+    }
+
+    fn since(&self, query: &StreamQuery, after: i64, upto: i64) -> Result<LiveRecords, StoreError> {
+        self.read(|connection| stream::since(connection, query, after, upto))
+    }
+
+    fn trace_sessions(&self, traces: &[TraceId]) -> Result<HashMap<TraceId, TraceSession>, StoreError> {
+        self.read(|connection| stream::trace_sessions(connection, traces))
+    }
+
     fn logs(&self, query: &LogQuery, now: i64) -> Result<LogPage, StoreError> {
         self.read(|connection| logs::list(connection, query, now))
     }
@@ -319,7 +403,7 @@ impl Store for DuckDb {
     }
 
     fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError> {
-        price::price(&lock(&self.writer).connection, price)
+        self.written(|writing| price::price(&writing.connection, price))
     }
 
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError> {
@@ -346,11 +430,42 @@ impl Store for DuckDb {
         self.read_attributes(|connection, slots| mcp_mesh::traffic(connection, slots, from))
     }
 
+    fn tend(&self) -> Result<(), StoreError> {
+        self.tend_file()
+    }
+
+    fn retain(
+        &self,
+        rules: &Retention,
+        now: i64,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Removed>, StoreError> {
+        self.remove_old(rules, now, go_on)
+    }
+
+    fn export(
+        &self,
+        query: &ExportQuery,
+        take: &mut dyn FnMut(Batch) -> ControlFlow<(), usize>,
+    ) -> Result<(), StoreError> {
+        self.read_all(query, take)
+    }
+
+    fn export_parquet(
+        &self,
+        query: &ExportQuery,
+        signal: ExportSignal,
+        path: &Path,
+    ) -> Result<u64, StoreError> {
+        self.write_parquet(query, signal, path)
+    }
+
+    fn backup(&self, destination: &Path) -> Result<BackupReport, StoreError> {
+        self.copy_to(destination)
+    }
+
     fn close(&self) -> Result<(), StoreError> {
-        lock(&self.writer)
-            .connection
-            .execute_batch("CHECKPOINT")
-            .map_err(engine_error("close the store"))
+        self.checkpoint()
     }
 }
 
@@ -375,7 +490,7 @@ mod tests {
         connection
             .execute_batch(&format!("{}{old}", schema::CREATE))
             .unwrap();
-        let store = DuckDb::with(connection, None).unwrap();
+        let store = DuckDb::with(connection, None, &Options::default()).unwrap();
         assert_eq!(store.status().unwrap().schema_version, schema::VERSION);
         let query = ListQuery {
             range: TimeRange::ALL,
@@ -397,7 +512,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let later = "CREATE TABLE meta (key VARCHAR, value VARCHAR); INSERT INTO meta VALUES ('schema_version', '900');";
         connection.execute_batch(later).unwrap();
-        let error = DuckDb::with(connection, None).err().unwrap();
+        let error = DuckDb::with(connection, None, &Options::default()).err().unwrap();
         assert!(matches!(error, StoreError::Newer { found: 900, .. }), "{error}");
     }
 }

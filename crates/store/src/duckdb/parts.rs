@@ -47,8 +47,10 @@ fn of_spans(condition: &str) -> String {
         min(place) FILTER (title IS NOT NULL) AS title_place, arg_min(title, place) FILTER (title IS NOT NULL) AS title,
         min(place) FILTER (error <> '' AND NOT blocked) AS error_place,
         arg_min(error, place) FILTER (error <> '' AND NOT blocked) AS error, min(error) FILTER (NOT blocked) AS any_error,
-        list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents,
-        list(DISTINCT model) FILTER (model IS NOT NULL) AS models
+        list_distinct(list(agent) FILTER (agent IS NOT NULL)) AS agents,
+        list_distinct(list(model) FILTER (model IS NOT NULL)) AS models,
+        lower(array_to_string(list_distinct(list_concat(list_concat(list(name), list(service)),
+            list_concat(list(tool) FILTER (tool IS NOT NULL), list(error) FILTER (error <> '')))), chr(10))) AS words
     FROM v GROUP BY trace_id, project, session_id"
     )
 }
@@ -174,6 +176,19 @@ pub(super) fn window_of(
         Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
     })?;
     Ok(found.into_iter().next().flatten())
+}
+
+/// Makes the rows of what has no trace anew, within the connection's transaction: some of it was
+/// removed.
+pub(super) fn renew_traceless(connection: &Connection) -> Result<(), StoreError> {
+    let sql = format!(
+        "CREATE OR REPLACE TEMP TABLE touched (trace_id UUID); DELETE FROM parts WHERE trace_id IS NULL; {}; {}",
+        of_logs("l.trace_id IS NULL"),
+        of_points("true")
+    );
+    connection
+        .execute_batch(&sql)
+        .map_err(engine_error("sum up the records"))
 }
 
 /// Makes the roll-up of everything that is kept, for a file that has none.

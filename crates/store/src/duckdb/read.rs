@@ -58,6 +58,11 @@ impl Filter {
     }
 }
 
+/// A text as SQL writes it.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// Every row of a query, read by `read`.
 pub(super) fn rows<T>(
     connection: &Connection,
@@ -222,6 +227,9 @@ pub(super) struct Wanted<'a> {
     /// Condition on them.
     pub(super) condition: &'a str,
 }
+
+/// A window without bounds; the smallest integer has no literal of its own.
+pub(super) const ANY_TIME: (i64, i64) = (i64::MIN + 1, i64::MAX);
 
 /// SQL that selects spans in full; columns are read by [`span_entry`].
 fn span_sql(slots: &Slots, wanted: &Wanted<'_>) -> String {

@@ -96,7 +96,7 @@ CREATE TABLE IF NOT EXISTS parts (
     last_root_place HUGEINT, root_failed BOOLEAN, call_place HUGEINT, call_failed BOOLEAN, title_place HUGEINT, title VARCHAR,
     error_place HUGEINT, error VARCHAR, any_error VARCHAR, agents VARCHAR[], models VARCHAR[],
     logs UINTEGER DEFAULT 0, log_errors UINTEGER DEFAULT 0, blocked_logs UINTEGER DEFAULT 0,
-    points UINTEGER DEFAULT 0, interrupted_points UINTEGER DEFAULT 0
+    points UINTEGER DEFAULT 0, interrupted_points UINTEGER DEFAULT 0, words VARCHAR
 );
 ";
 

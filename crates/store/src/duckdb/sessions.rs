@@ -97,7 +97,7 @@ fn grouped(page: &Page, now: i64) -> String {
     let ours = "(project, session_id) IN (SELECT (project, session_id) FROM page_sessions)";
     format!(
         "WITH page_sessions(project, session_id) AS (VALUES {places}),
-    p AS MATERIALIZED (SELECT * FROM {} WHERE {ours}),
+    p AS MATERIALIZED (SELECT * FROM {} WHERE first >= {first} AND last <= {last} AND {ours}),
     page_traces AS (SELECT DISTINCT trace_id FROM p WHERE spans > 0),
     {},
     part AS (SELECT project, session_id, min(first) AS first, max(last) AS last, {COUNTS}, {STANDING},
@@ -268,59 +268,41 @@ fn page(
 }
 
 /// Where the sessions that are asked for come from: from the roll-up, or from spans when it is
-/// spans that are asked for.
+/// attributes that are asked for.
 fn sources(slots: &Slots, query: &ListQuery, now: i64) -> Vec<Source> {
-    let mut part = part_filter(query, now);
-    let rows = |part: &Filter| {
-        format!(
-            "SELECT project, session_id, trace_id, first AS moment FROM {} WHERE {}",
-            parts::all(),
-            part.sql()
-        )
-    };
-    let (from, to) = query.range.bounds(now);
-    let mut spans = Filter::default();
-    spans.add(
-        "s.start_time <= ? AND s.last_time >= ?",
-        [Value::BigInt(to), Value::BigInt(from)],
+    let part = part_filter(query, now);
+    let rows = format!(
+        "SELECT project, session_id, trace_id, first AS moment FROM {} WHERE {}",
+        parts::all(),
+        part.sql()
     );
-    spans.add("coalesce(s.session, p.session_id) = p.session_id", []);
-    let of_spans = |part: &Filter, spans: &Filter| Source {
-        sql: format!(
-            "SELECT p.project, p.session_id, s.start_time AS moment FROM spans s JOIN ({}) p
-            ON p.trace_id = s.trace_id AND p.project = s.project WHERE {}",
-            rows(part),
-            spans.sql()
-        ),
-        values: part.values.iter().chain(&spans.values).cloned().collect(),
-    };
-    let q = query.q.as_deref();
-    if !query.attributes.is_empty() {
-        attribute::conditions(&mut spans, "s", slots, &query.attributes);
-        let within = format!("{PART_TEXTS} OR trace_id IN (SELECT trace_id FROM spans s WHERE {SPAN_TEXTS})");
-        part.text(&within, q);
-        return vec![of_spans(&part, &spans)];
+    if query.attributes.is_empty() {
+        return vec![Source {
+            sql: rows,
+            values: part.values,
+        }];
     }
-    let mut found = Vec::new();
-    if q.is_some() {
-        spans.text(SPAN_TEXTS, q);
-        found.push(of_spans(&part, &spans));
-        part.text(PART_TEXTS, q);
-    }
-    found.push(Source {
-        sql: rows(&part),
-        values: part.values,
-    });
-    found
+    attribute::spans(slots, &query.attributes)
+        .into_iter()
+        .map(|mut spans| {
+            spans.add("coalesce(s.session, p.session_id) = p.session_id", []);
+            Source {
+                sql: format!(
+                    "SELECT p.project, p.session_id, s.start_time AS moment FROM spans s JOIN ({rows}) p
+                    ON p.trace_id = s.trace_id AND p.project = s.project WHERE {}",
+                    spans.sql()
+                ),
+                values: part.values.iter().chain(&spans.values).cloned().collect(),
+            }
+        })
+        .collect()
 }
 
-/// What of the roll-up free text is looked for in.
-const PART_TEXTS: &str = "contains(lower(session_id), lower(?)) OR contains(lower(title), lower(?)) \
-    OR contains(lower(room), lower(?)) OR contains(lower(name), lower(?)) OR contains(lower(root_name), lower(?)) \
+/// What free text is looked for in: a row of the roll-up.
+const TEXTS: &str = "contains(lower(session_id), lower(?)) OR contains(lower(title), lower(?)) \
+    OR contains(lower(room), lower(?)) OR contains(words, lower(?)) \
     OR contains(lower(array_to_string(agents, chr(10))), lower(?)) OR contains(lower(array_to_string(models, chr(10))), lower(?)) \
     OR contains(trace_id::VARCHAR, lower(?)) OR contains(replace(trace_id::VARCHAR, '-', ''), lower(?))";
-/// The same of a span.
-const SPAN_TEXTS: &str = "contains(lower(s.error), lower(?)) OR contains(lower(s.tool), lower(?))";
 
 /// Conditions on a row of the roll-up.
 fn part_filter(query: &ListQuery, now: i64) -> Filter {
@@ -331,6 +313,7 @@ fn part_filter(query: &ListQuery, now: i64) -> Filter {
         "first <= ? AND last >= ?",
         [Value::BigInt(to), Value::BigInt(from)],
     );
+    filter.text(TEXTS, query.q.as_deref());
     filter.equal("project", query.project.as_deref());
     filter.equal("session_id", query.session.as_deref());
     filter

@@ -72,10 +72,6 @@ impl Slots {
 pub(super) struct Published(RwLock<Arc<Slots>>);
 
 impl Published {
-    pub(super) fn new(slots: Arc<Slots>) -> Self {
-        Self(RwLock::new(slots))
-    }
-
     pub(super) fn get(&self) -> Arc<Slots> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }

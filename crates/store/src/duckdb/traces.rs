@@ -32,7 +32,8 @@ fn grouped(page: &Page) -> String {
         min(first) AS first, max(last) AS last, sum(spans)::BIGINT AS spans,
         sum(errors)::BIGINT AS errors, sum(blocked)::BIGINT AS blocked, sum(roots) AS roots, sum(open) AS open,
         {AGENTS} AS agents, {MODELS} AS models, coalesce(arg_min(error, error_place), min(any_error)) AS error
-        FROM parts WHERE spans > 0 AND trace_id IN (SELECT trace_id FROM page_traces) GROUP BY trace_id),
+        FROM parts WHERE spans > 0 AND first >= {first} AND last <= {last}
+            AND trace_id IN (SELECT trace_id FROM page_traces) GROUP BY trace_id),
     usage_part AS (SELECT trace_id, {tokens}, {cost} FROM page_ledger WHERE trace_id IN (SELECT trace_id FROM page_traces)
         GROUP BY trace_id),
     usage_named(trace_id, {token_names}, cost) AS (SELECT * FROM usage_part),
@@ -136,71 +137,34 @@ pub(super) fn list(
     Ok(TracePage { traces, next_cursor })
 }
 
-/// Where the traces that are asked for come from: from the roll-up, or from spans when it is spans
-/// that are asked for.
+/// Where the traces that are asked for come from: from the roll-up, or from spans when it is
+/// attributes that are asked for.
 fn sources(slots: &Slots, query: &ListQuery, now: i64) -> Vec<Source> {
-    let mut part = part_filter(query, now);
-    let rows = |part: &Filter| format!("SELECT trace_id, first AS moment FROM parts WHERE {}", part.sql());
-    if !query.attributes.is_empty() {
-        if let Some(q) = &query.q {
-            let (text, values) = mentions(q);
-            part.add(&text, values);
-        }
-        let mut spans = span_filter(query, now);
-        attribute::conditions(&mut spans, "s", slots, &query.attributes);
-        let sql = format!(
-            "SELECT s.trace_id, s.start_time AS moment FROM spans s SEMI JOIN ({}) p ON p.trace_id = s.trace_id WHERE {}",
-            rows(&part),
-            spans.sql()
-        );
-        let values = part.values.into_iter().chain(spans.values).collect();
-        return vec![Source { sql, values }];
-    }
-    let Some(q) = &query.q else {
+    let part = part_filter(query, now);
+    let rows = format!("SELECT trace_id, first AS moment FROM parts WHERE {}", part.sql());
+    if query.attributes.is_empty() {
         return vec![Source {
-            sql: rows(&part),
+            sql: rows,
             values: part.values,
         }];
-    };
-    let mut spans = span_filter(query, now);
-    let any = SPAN_TEXTS
-        .map(|column| format!("contains(lower(s.{column}), lower(?))"))
-        .join(" OR ");
-    spans.text(&any, Some(q));
-    let sql = format!(
-        "SELECT s.trace_id, s.start_time AS moment FROM spans s SEMI JOIN ({}) p ON p.trace_id = s.trace_id WHERE {}",
-        rows(&part),
-        spans.sql()
-    );
-    let by_span = Source {
-        sql,
-        values: part.values.iter().cloned().chain(spans.values).collect(),
-    };
-    part.text(PART_TEXTS, Some(q));
-    vec![
-        by_span,
-        Source {
-            sql: rows(&part),
-            values: part.values,
-        },
-    ]
+    }
+    attribute::spans(slots, &query.attributes)
+        .into_iter()
+        .map(|spans| Source {
+            sql: format!(
+                "SELECT s.trace_id, s.start_time AS moment FROM spans s
+                SEMI JOIN ({rows}) p ON p.trace_id = s.trace_id WHERE {}",
+                spans.sql()
+            ),
+            values: part.values.iter().chain(&spans.values).cloned().collect(),
+        })
+        .collect()
 }
 
-/// What of a span free text is looked for in.
-const SPAN_TEXTS: [&str; 6] = ["name", "service", "agent", "model", "tool", "error"];
-/// The same of the roll-up.
-const PART_TEXTS: &str = "contains(lower(session_id), lower(?)) OR contains(lower(room), lower(?)) \
-    OR contains(replace(trace_id::VARCHAR, '-', ''), lower(?))";
-
-/// A condition on rows of the roll-up: their trace mentions the text.
-fn mentions(q: &str) -> (String, Vec<Value>) {
-    let any = SPAN_TEXTS
-        .map(|column| format!("contains(lower({column}), lower(?))"))
-        .join(" OR ");
-    let sql = format!("{PART_TEXTS} OR trace_id IN (SELECT trace_id FROM spans WHERE {any})");
-    let count = sql.matches('?').count();
-    (sql, vec![Value::Text(q.to_owned()); count])
-}
+/// What free text is looked for in: a row of the roll-up.
+const TEXTS: &str = "contains(words, lower(?)) OR contains(lower(array_to_string(agents, chr(10))), lower(?)) \
+    OR contains(lower(array_to_string(models, chr(10))), lower(?)) OR contains(lower(session_id), lower(?)) \
+    OR contains(lower(room), lower(?)) OR contains(replace(trace_id::VARCHAR, '-', ''), lower(?))";
 
 /// Conditions on a row of the roll-up.
 fn part_filter(query: &ListQuery, now: i64) -> Filter {
@@ -211,6 +175,7 @@ fn part_filter(query: &ListQuery, now: i64) -> Filter {
         "first <= ? AND last >= ?",
         [Value::BigInt(to), Value::BigInt(from)],
     );
+    filter.text(TEXTS, query.q.as_deref());
     filter.equal("project", query.project.as_deref());
     filter.equal("session_id", query.session.as_deref());
     filter.equal("room", query.room.as_deref());
@@ -230,18 +195,6 @@ fn part_filter(query: &ListQuery, now: i64) -> Filter {
     if query.blocked == Some(true) {
         filter.add("blocked > 0", []);
     }
-    filter
-}
-
-/// Conditions on a span.
-fn span_filter(query: &ListQuery, now: i64) -> Filter {
-    let (from, to) = query.range.bounds(now);
-    let mut filter = Filter::default();
-    filter.add(
-        "s.start_time <= ? AND s.last_time >= ?",
-        [Value::BigInt(to), Value::BigInt(from)],
-    );
-    filter.equal("s.project", query.project.as_deref());
     filter
 }
 

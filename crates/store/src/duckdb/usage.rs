@@ -1,14 +1,12 @@
 //! Usage: sums over the ledger, in buckets, groups and totals, and the rows under them.
 
 use super::read::{self, Filter};
+use super::{counted, measures, parts};
 use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
 use meshscope_api::query::{BUCKETS, UsageGroupBy, UsageQuery};
-use meshscope_api::usage::{
-    RunLatencyBucket, UsageBucket, UsageGroup, UsageMeasures, UsageReport, UsageRow, UsageRowPage,
-    UsageTotals,
-};
+use meshscope_api::usage::{RunLatencyBucket, UsageReport, UsageRow, UsageRowPage, UsageTotals};
 use meshscope_model::{Operation, SpanId};
 
 /// How many buckets a report has at the most when no width is asked for.
@@ -53,84 +51,115 @@ fn filter(query: &UsageQuery, (from, to): (i64, i64)) -> Filter {
     filter
 }
 
-/// The same selection over spans, for what is counted by runs and sessions.
-fn span_filter(query: &UsageQuery, (from, to): (i64, i64)) -> Filter {
+/// The same selection over the roll-up, for what is counted by runs and sessions.
+fn part_filter(query: &UsageQuery, (from, to): (i64, i64)) -> Filter {
     let list = &query.list;
     let mut filter = Filter::default();
     filter.add(
-        "start_time >= ? AND start_time <= ?",
-        [Value::BigInt(from), Value::BigInt(to)],
+        "first <= ? AND last >= ?",
+        [Value::BigInt(to), Value::BigInt(from)],
     );
     for (column, text) in [
         ("project", &list.project),
         ("session_id", &list.session),
         ("room", &list.room),
-        ("agent", &list.agent),
+    ] {
+        filter.equal(column, text.as_deref());
+    }
+    filter.text("list_contains(agents, ?)", list.agent.as_deref());
+    if let Some(system) = list.system {
+        filter.add("system = ?", [Value::UTinyInt(system as u8)]);
+    }
+    // What the roll-up does not know is asked of the spans.
+    let mut spans = Filter::default();
+    for (column, text) in [
         ("model", &list.model),
         ("provider", &query.provider),
         ("tool", &query.tool),
         ("service", &query.service),
         ("role", &query.role),
     ] {
-        filter.equal(column, text.as_deref());
+        spans.equal(column, text.as_deref());
     }
-    if let Some(system) = list.system {
-        filter.add("system = ?", [Value::UTinyInt(system as u8)]);
-    }
-    filter
-}
-
-/// The same selection over logs and metric points.
-fn record_filter(query: &UsageQuery, (from, to): (i64, i64)) -> Filter {
-    let list = &query.list;
-    let mut filter = Filter::default();
-    filter.add("session_id IS NOT NULL", []);
-    filter.add(
-        "time >= ? AND time <= ?",
-        [Value::BigInt(from), Value::BigInt(to)],
-    );
-    for (column, text) in [
-        ("project", &list.project),
-        ("session_id", &list.session),
-        ("room", &list.room),
-        ("agent", &list.agent),
-        ("service", &query.service),
-    ] {
-        filter.equal(column, text.as_deref());
-    }
-    if let Some(system) = list.system {
-        filter.add("system = ?", [Value::UTinyInt(system as u8)]);
+    if !spans.values.is_empty() {
+        spans.equal("agent", list.agent.as_deref());
+        let within = format!("trace_id IN (SELECT trace_id FROM spans WHERE {})", spans.sql());
+        filter.add(&within, spans.values);
     }
     filter
 }
 
-/// SQL of the measures, read by [`measures`].
-fn measures_sql() -> String {
-    format!(
-        "{}, {}, count(*) FILTER (cost IS NULL), count(*), count(*) FILTER (error), {}, {}, {}",
-        read::token_sums(),
-        read::sum_of("cost"),
-        read::sum_of("carbon"),
-        read::quantiles_of("duration"),
-        read::quantiles_of("time_to_first_token")
-    )
+/// Where the ledger's rows come from.
+pub(super) struct Rows {
+    /// Named queries that must stand before a query, each with a comma after it.
+    with: String,
+    values: Vec<Value>,
+    table: &'static str,
 }
 
-fn measures(row: &Row<'_>, first: usize) -> duckdb::Result<UsageMeasures> {
-    Ok(UsageMeasures {
-        tokens: read::tokens(row, first)?,
-        cost_pico_usd: row.get(first + 8)?,
-        unpriced_calls: row.get(first + 9)?,
-        calls: row.get(first + 10)?,
-        errors: row.get(first + 11)?,
-        carbon_ug: row.get(first + 12)?,
-        latency_ns: read::quantiles(row.get(first + 13)?),
-        time_to_first_token_ns: read::quantiles(row.get(first + 14)?),
-    })
+impl Rows {
+    /// All rows, with their sessions only when these are asked for; for one session only what
+    /// belongs to it.
+    fn of(connection: &Connection, query: &UsageQuery) -> Result<Self, StoreError> {
+        let list = &query.list;
+        let Some(session) = &list.session else {
+            let sessions = list.q.is_some() || query.by == Some(UsageGroupBy::Session);
+            return Ok(Self {
+                with: String::new(),
+                values: Vec::new(),
+                table: if sessions { "ledger" } else { "counted" },
+            });
+        };
+        let text = || vec![Value::Text(session.clone())];
+        let sql = "SELECT min(first), max(last) FROM parts WHERE session_id = ?";
+        let window = read::rows(connection, "find a session", sql, text(), |row| {
+            Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
+        })?;
+        Ok(Self {
+            with: format!(
+                "page_sessions AS (SELECT DISTINCT project, session_id FROM {} WHERE session_id = ?),
+                page_traces AS (SELECT DISTINCT trace_id FROM parts
+                    WHERE spans > 0 AND (project, session_id) IN (SELECT (project, session_id) FROM page_sessions)),
+                {},",
+                parts::all(),
+                counted::of_page(window.into_iter().next().flatten().unwrap_or((0, 0)))
+            ),
+            values: text(),
+            table: "page_ledger",
+        })
+    }
+
+    /// Claims over such rows that do not count.
+    fn claims(&self) -> &'static str {
+        match self.table {
+            "counted" => "covered",
+            "ledger" => "claims",
+            _ => "page_claims",
+        }
+    }
+
+    /// Every row of a query over `chosen`, the rows that `filter` chooses.
+    pub(super) fn read<T>(
+        &self,
+        connection: &Connection,
+        doing: &'static str,
+        filter: &Filter,
+        sql: &str,
+        row: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let sql = format!(
+            "WITH {} chosen AS (SELECT * FROM {} WHERE {}) {sql}",
+            self.with,
+            self.table,
+            filter.sql()
+        );
+        let values = self.values.iter().chain(&filter.values).cloned().collect();
+        read::rows(connection, doing, &sql, values, row)
+    }
 }
 
 /// Column or expression of a grouping.
-fn group_sql(by: UsageGroupBy) -> String {
+pub(super) fn group_sql(by: UsageGroupBy) -> String {
     match by {
         UsageGroupBy::Session => "session_id".to_owned(),
         UsageGroupBy::System => {
@@ -152,11 +181,9 @@ fn shown(
     if asked.from.is_some_and(|from| from != 0) || asked.from.is_none() {
         return Ok((bounds.0, asked.to.unwrap_or(now).max(bounds.0.saturating_add(1))));
     }
-    let filter = span_filter(query, bounds);
-    let sql = format!(
-        "SELECT min(start_time), max(start_time) FROM session_spans WHERE {} AND start_time > 0",
-        filter.sql()
-    );
+    let mut filter = part_filter(query, bounds);
+    filter.add("spans > 0 AND first > 0", []);
+    let sql = format!("SELECT min(first), max(last) FROM parts WHERE {}", filter.sql());
     let found = read::rows(
         connection,
         "read the range of usage",
@@ -192,143 +219,146 @@ pub(super) fn report(
     let bounds = query.list.range.bounds(now);
     let (from, to) = shown(connection, query, bounds, now)?;
     let bucket_ns = query.bucket_ns.unwrap_or_else(|| width(from, to));
-    let group = query.by.map(group_sql);
     let filter = filter(query, bounds);
-    let key = group.as_deref().unwrap_or("NULL");
-    let start = format!(
-        "(CASE WHEN {{t}} >= 0 THEN {{t}} // {bucket_ns} ELSE -((-{{t}} + {bucket_ns} - 1) // {bucket_ns}) END * {bucket_ns})::BIGINT"
-    );
-    let bucket = start.replace("{t}", "time");
-    let sql = format!(
-        "SELECT {bucket}, coalesce({key}, ''), {} FROM ledger WHERE {} GROUP BY 1, 2 ORDER BY 1, 2",
-        measures_sql(),
-        filter.sql()
-    );
-    let buckets = read::rows(connection, "sum up usage", &sql, filter.values.clone(), |row| {
-        let name: String = row.get(1)?;
-        Ok(UsageBucket {
-            start: row.get(0)?,
-            group: query.by.map(|_| name),
-            measures: measures(row, 2)?,
-        })
-    })?;
-    let mut groups = Vec::new();
-    if query.by.is_some() {
-        let sql = format!(
-            "SELECT coalesce({key}, ''), CASE WHEN count(DISTINCT provider) = 1 THEN min(provider) END, {}
-            FROM ledger WHERE {} GROUP BY 1 ORDER BY sum(cost) DESC NULLS LAST, sum(total_tokens) DESC NULLS LAST, 1",
-            measures_sql(),
-            filter.sql()
-        );
-        let by_model = query.by == Some(UsageGroupBy::Model);
-        groups = read::rows(connection, "group usage", &sql, filter.values.clone(), |row| {
-            let provider: Option<String> = row.get(1)?;
-            Ok(UsageGroup {
-                group: row.get(0)?,
-                provider: provider.filter(|_| by_model),
-                measures: measures(row, 2)?,
-            })
-        })?;
-    }
-    let spans = span_filter(query, bounds);
-    let runs = format!(
-        "WITH hit AS (SELECT DISTINCT trace_id FROM session_spans WHERE {}),
-        runs AS (SELECT min(start_time) AS start,
-            least(max(last_time)::HUGEINT - min(start_time)::HUGEINT, 9223372036854775807)::BIGINT AS duration,
-            bool_or(error IS NOT NULL AND NOT blocked) AS failed, bool_or(blocked) AS blocked
-            FROM spans SEMI JOIN hit USING (trace_id) GROUP BY trace_id)",
-        spans.sql()
-    );
-    let sql = format!(
-        "{runs} SELECT {}, count(*), {} FROM runs GROUP BY 1 ORDER BY 1",
-        start.replace("{t}", "start"),
-        read::quantiles_of("duration")
-    );
-    let run_latency = read::rows(
-        connection,
-        "read the latency of runs",
-        &sql,
-        spans.values.clone(),
-        |row| {
-            let runs = u32::try_from(row.get::<_, i64>(1)?).unwrap_or(u32::MAX);
-            Ok(RunLatencyBucket {
-                start: row.get(0)?,
-                runs,
-                latency_ns: read::quantiles(row.get(2)?),
-            })
-        },
-    )?;
-    let mut totals = UsageTotals::default();
-    let sql = format!("SELECT {} FROM ledger WHERE {}", measures_sql(), filter.sql());
-    if let Some(all) = read::rows(connection, "sum up usage", &sql, filter.values.clone(), |row| {
-        measures(row, 0)
-    })?
-    .pop()
-    {
-        totals.measures = all;
-    }
-    let sql = format!(
-        "{runs} SELECT count(*), count(*) FILTER (failed), count(*) FILTER (blocked), {} FROM runs",
-        read::quantiles_of("duration")
-    );
-    read::rows(connection, "count runs", &sql, spans.values.clone(), |row| {
-        totals.runs = row.get(0)?;
-        totals.failed_runs = row.get(1)?;
-        totals.blocked_runs = row.get(2)?;
-        totals.run_latency_ns = read::quantiles(row.get(3)?);
-        Ok(())
-    })?;
-    let mut parts = vec![
-        format!(
-            "SELECT DISTINCT project, session_id FROM session_spans WHERE session_id IS NOT NULL AND {}",
-            spans.sql()
-        ),
-        format!(
-            "SELECT DISTINCT project, session_id FROM ledger WHERE session_id IS NOT NULL AND {}",
-            filter.sql()
-        ),
-    ];
-    let mut values: Vec<Value> = spans.values.into_iter().chain(filter.values.clone()).collect();
-    // Logs and points know no model, tool or role: with such a filter they are not of the selection.
-    let calls_only = [&query.list.model, &query.provider, &query.tool, &query.role]
-        .into_iter()
-        .any(Option::is_some);
-    for view in ["session_logs", "session_points"]
-        .into_iter()
-        .filter(|_| !calls_only)
-    {
-        let mut records = record_filter(query, bounds);
-        parts.push(format!(
-            "SELECT DISTINCT project, session_id FROM {view} WHERE {}",
-            records.sql()
-        ));
-        values.append(&mut records.values);
-    }
-    let sql = format!("SELECT count(*) FROM ({})", parts.join(" UNION "));
-    read::rows(connection, "count sessions", &sql, values, |row| {
-        totals.sessions = row.get(0)?;
-        Ok(())
-    })?;
-    let sql = format!(
-        "SELECT {}, {} FROM claims WHERE {}",
-        read::sum_of("cost"),
-        read::sum_of("total_tokens"),
-        filter.sql()
-    );
-    read::rows(connection, "sum up claims", &sql, filter.values, |row| {
-        totals.claimed_cost_pico_usd = row.get(0)?;
-        totals.claimed_tokens = row.get(1)?;
-        Ok(())
-    })?;
+    let rows = Rows::of(connection, query)?;
+    let measured = measures::measure(connection, query, &rows, &filter, bucket_ns)?;
+    let mut totals = UsageTotals {
+        measures: measured.total,
+        ..UsageTotals::default()
+    };
+    let run_latency = runs(connection, query, bounds, bucket_ns, &mut totals)?;
+    totals.sessions = sessions(connection, query, &filter, bounds)?;
+    claims(connection, &rows, &filter, &mut totals)?;
     Ok(UsageReport {
         from,
         to,
         bucket_ns,
-        buckets,
-        groups,
+        buckets: measured.buckets,
+        groups: measured.groups,
         run_latency,
         totals,
+        quantile_error: measured.quantile_error,
     })
+}
+
+/// SQL of the start of the bucket that a moment lies in.
+pub(super) fn bucket_sql(moment: &str, ns: i64) -> String {
+    format!(
+        "(CASE WHEN {moment} >= 0 THEN {moment} // {ns} ELSE -((-{moment} + {ns} - 1) // {ns}) END * {ns})::BIGINT"
+    )
+}
+
+/// Named query `runs` of the runs that are asked for.
+fn runs_sql(parts: &Filter) -> String {
+    format!(
+        "WITH hit AS (SELECT DISTINCT trace_id FROM parts WHERE spans > 0 AND {}),
+        runs AS (SELECT min(first) AS start,
+            least(max(last)::HUGEINT - min(first)::HUGEINT, 9223372036854775807)::BIGINT AS duration,
+            sum(errors) > 0 AS failed, sum(blocked) > 0 AS blocked
+            FROM (SELECT * FROM parts WHERE spans > 0) SEMI JOIN hit USING (trace_id) GROUP BY trace_id)",
+        parts.sql()
+    )
+}
+
+/// Counts the runs, and reads their latency in each bucket and in all.
+fn runs(
+    connection: &Connection,
+    query: &UsageQuery,
+    bounds: (i64, i64),
+    bucket_ns: i64,
+    totals: &mut UsageTotals,
+) -> Result<Vec<RunLatencyBucket>, StoreError> {
+    let parts = part_filter(query, bounds);
+    let sql = format!(
+        "{} SELECT bucket, count(*), {}, count(*) FILTER (failed), count(*) FILTER (blocked)
+        FROM (SELECT {} AS bucket, * FROM runs) GROUP BY GROUPING SETS ((bucket), ()) ORDER BY 1 NULLS LAST",
+        runs_sql(&parts),
+        read::quantiles_of("duration"),
+        bucket_sql("start", bucket_ns),
+    );
+    let found = read::rows(
+        connection,
+        "read the latency of runs",
+        &sql,
+        parts.values,
+        |row| {
+            let latency = read::quantiles(row.get(2)?);
+            let Some(start) = row.get(0)? else {
+                totals.runs = row.get(1)?;
+                totals.run_latency_ns = latency;
+                totals.failed_runs = row.get(3)?;
+                totals.blocked_runs = row.get(4)?;
+                return Ok(None);
+            };
+            Ok(Some(RunLatencyBucket {
+                start,
+                runs: u32::try_from(row.get::<_, i64>(1)?).unwrap_or(u32::MAX),
+                latency_ns: latency,
+            }))
+        },
+    )?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Sums up what ancestors claim over calls that count already.
+fn claims(
+    connection: &Connection,
+    rows: &Rows,
+    filter: &Filter,
+    totals: &mut UsageTotals,
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "WITH {} sums AS (SELECT {}, {} FROM {} WHERE {}) SELECT * FROM sums",
+        rows.with,
+        read::sum_of("cost"),
+        read::sum_of("total_tokens"),
+        rows.claims(),
+        filter.sql()
+    );
+    let values = rows.values.iter().chain(&filter.values).cloned().collect();
+    read::rows(connection, "sum up claims", &sql, values, |row| {
+        totals.claimed_cost_pico_usd = row.get(0)?;
+        totals.claimed_tokens = row.get(1)?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// How many sessions took part.
+fn sessions(
+    connection: &Connection,
+    query: &UsageQuery,
+    filter: &Filter,
+    bounds: (i64, i64),
+) -> Result<u64, StoreError> {
+    let list = &query.list;
+    let parts = part_filter(query, bounds);
+    let mut sql = format!(
+        "SELECT project, session_id FROM {} WHERE session_id IS NOT NULL AND {}",
+        parts::all(),
+        parts.sql()
+    );
+    let mut values = parts.values;
+    // Calls that only counters tell are of no span.
+    let of_calls = [
+        &list.model,
+        &list.agent,
+        &query.provider,
+        &query.tool,
+        &query.role,
+        &query.service,
+        &list.q,
+    ];
+    if of_calls.into_iter().any(Option::is_some) {
+        sql = format!(
+            "{sql} UNION ALL SELECT project, session_id FROM ledger WHERE session_id IS NOT NULL AND {}",
+            filter.sql()
+        );
+        values.extend(filter.values.clone());
+    }
+    let sql = format!("SELECT count(*) FROM (SELECT DISTINCT project, session_id FROM ({sql}))");
+    let count = read::rows(connection, "count sessions", &sql, values, |row| row.get(0))?;
+    Ok(count.into_iter().next().unwrap_or(0))
 }
 
 /// The ledger rows under a figure, newest first; claims that were not counted stand among them.
@@ -346,16 +376,45 @@ pub(super) fn rows(
         );
     }
     let limit = query.list.limit as usize;
-    let sql = format!(
-        "WITH u AS (SELECT *, false AS uncounted FROM ledger UNION ALL SELECT *, true FROM claims)
-        SELECT time, trace_id::VARCHAR, span_id, session_id, project, system, room, service, agent, operation, model,
-            provider, duration, {}, cost, cost_source, uncounted, error, sequence
-        FROM u WHERE {} ORDER BY time DESC, sequence DESC LIMIT {}",
-        read::TOKEN_COLUMNS.join(", "),
-        filter.sql(),
-        limit + 1
+    let rows = Rows::of(connection, query)?;
+    // Sessions are looked up for the page alone where the rows come without.
+    let session = match rows.table {
+        "counted" => "NULL::VARCHAR AS session_id",
+        _ => "session_id",
+    };
+    let columns = format!(
+        "time, trace_id, span_id, project, system, room, service, agent, operation, model, provider, duration, {},
+        cost, cost_source, error, sequence, session, fallback_session, call, {session}",
+        read::TOKEN_COLUMNS.join(", ")
     );
-    let mut found = read::rows(connection, "read the ledger", &sql, filter.values, |row| {
+    let (chosen, claims) = (filter.sql(), rows.claims());
+    let sql = format!(
+        "WITH {} page AS MATERIALIZED (SELECT * FROM (
+            SELECT {columns}, false AS uncounted FROM {} WHERE {chosen}
+            UNION ALL SELECT {columns}, true FROM {claims} WHERE {chosen}) ORDER BY time DESC, sequence DESC LIMIT {}),
+        k AS (SELECT call, min(trace_id) AS trace_id FROM calls WHERE call IN (SELECT call FROM page) GROUP BY call),
+        t AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
+            WHERE trace_id IN (SELECT trace_id FROM page UNION ALL SELECT trace_id FROM k) GROUP BY trace_id)
+        SELECT page.time, page.trace_id::VARCHAR, page.span_id,
+            coalesce(page.session_id, page.session, t.session, page.fallback_session,
+                replace(coalesce(page.trace_id, k.trace_id)::VARCHAR, '-', '')),
+            project, system, room, service, agent, operation, model, provider, duration, {}, cost, cost_source, uncounted,
+            error, sequence
+        FROM page LEFT JOIN k ON k.call = page.call LEFT JOIN t ON t.trace_id = coalesce(page.trace_id, k.trace_id)
+        ORDER BY page.time DESC, sequence DESC",
+        rows.with,
+        rows.table,
+        limit + 1,
+        read::TOKEN_COLUMNS.join(", "),
+    );
+    let values = rows
+        .values
+        .iter()
+        .chain(&filter.values)
+        .chain(&filter.values)
+        .cloned()
+        .collect();
+    let mut found = read::rows(connection, "read the ledger", &sql, values, |row| {
         let uuid: Option<String> = row.get(1)?;
         let ledger = UsageRow {
             time: row.get(0)?,

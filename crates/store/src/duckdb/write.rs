@@ -1,6 +1,7 @@
 //! One transaction: what is new is appended, what is there already counts once.
 
 use super::append::Columns;
+use super::changes::changes;
 use super::merge::merge;
 use super::parts::{self, Brought};
 use super::recent::Seen;
@@ -47,15 +48,20 @@ pub(super) fn now() -> i64 {
 
 impl Writing {
     pub(super) fn write(&mut self, batches: &[Batch]) -> Result<Written, StoreError> {
+        let after = self.sequence;
         let mut written = Written::default();
         let mut fresh = Fresh::default();
         let result = self
             .collect(batches, &mut fresh, &mut written)
             .and_then(|()| self.commit(&fresh));
-        if result.is_err() {
+        if let Err(error) = result {
             self.forget(fresh.added);
+            return Err(error);
         }
-        result.map(|()| written)
+        let logs = fresh.logs.iter().map(|(entry, _)| *entry);
+        let points = fresh.points.iter().map(|(entry, ..)| *entry);
+        written.changes = changes(batches, after, fresh.spans, logs, points);
+        Ok(written)
     }
 
     /// Forgets what was not kept after all.

@@ -6,6 +6,7 @@
 
 use super::Signal;
 use super::common::{COUNT_FIELD, REASON_FIELD};
+use super::lines::KEY;
 use super::schema::{
     Kind, LOGS, METRICS, RESOURCE_LOGS, RESOURCE_METRICS, RESOURCE_SPANS, Schema, TRACES, same,
 };
@@ -20,17 +21,19 @@ use Kind::{
     PackedVarint, Record, Sfixed64, Sint32, Text, Varint,
 };
 
-/// Writes an export request as protobuf; `Err` says why it is not one.
-pub(super) fn to_protobuf(signal: Signal, body: &[u8]) -> Result<Vec<u8>, String> {
+/// Writes an export request as protobuf; `Err` says why it is not one. Beside it comes what stands
+/// under the key of [`super::lines`].
+pub(super) fn to_protobuf(signal: Signal, body: &[u8]) -> Result<(Vec<u8>, Option<Value>), String> {
     // Bytes that are not UTF-8 stand in strings, if anywhere: repair them and keep the rest.
     let text = String::from_utf8_lossy(body);
     let text = cut_depths(&text);
-    let value: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let mut value: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let (schema, group, key, inner) = match signal {
         Signal::Traces => (&TRACES, &RESOURCE_SPANS, "resourceSpans", "scopeSpans"),
         Signal::Logs => (&LOGS, &RESOURCE_LOGS, "resourceLogs", "scopeLogs"),
         Signal::Metrics => (&METRICS, &RESOURCE_METRICS, "resourceMetrics", "scopeMetrics"),
     };
+    let extra = value.as_object_mut().and_then(|keys| keys.remove(KEY));
     let Value::Object(keys) = &value else {
         return Err(format!("expected an object with the key {key}"));
     };
@@ -46,7 +49,7 @@ pub(super) fn to_protobuf(signal: Signal, body: &[u8]) -> Result<Vec<u8>, String
     } else {
         message(schema, &value, &mut out, "")?;
     }
-    Ok(out.0)
+    Ok((out.0, extra))
 }
 
 /// How deep containers may lie in each other; serde_json refuses the body at 128.

@@ -5,11 +5,14 @@
 mod common;
 mod encode;
 mod json;
+mod lines;
 mod logs;
 mod metrics;
 mod response;
 mod schema;
+mod tell;
 mod traces;
+mod write_json;
 
 use crate::decoded::{DecodeError, Decoded, Rejected};
 use crate::semconv;
@@ -17,7 +20,9 @@ use meshscope_model::Batch;
 use std::borrow::Cow;
 
 pub use encode::{encode_logs, encode_metrics, encode_traces};
+pub use lines::{logs_line, points_line, spans_line};
 pub use response::response;
+pub use tell::signal_of;
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +68,12 @@ pub fn decode(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Decoded
         Encoding::Json => "JSON",
     };
     let error = |detail: String| DecodeError::new(format!("an OTLP {request} in {format}"), detail);
-    let protobuf = match encoding {
-        Encoding::Protobuf => Cow::Borrowed(body),
-        Encoding::Json => Cow::Owned(json::to_protobuf(signal, body).map_err(error)?),
+    let (protobuf, extra) = match encoding {
+        Encoding::Protobuf => (Cow::Borrowed(body), None),
+        Encoding::Json => {
+            let (protobuf, extra) = json::to_protobuf(signal, body).map_err(error)?;
+            (Cow::Owned(protobuf), extra)
+        }
     };
     let mut context = common::Context::default();
     let mut batch = Batch::default();
@@ -75,9 +83,14 @@ pub fn decode(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Decoded
         Signal::Metrics => metrics::decode(&protobuf, &mut context, &mut batch.points),
     };
     read.map_err(|wire| error(wire.to_string()))?;
+    let mut rejected = context.finish();
+    let mut extra = extra.map(|value| lines::Extra::read(value, &mut rejected));
+    if let Some(extra) = &mut extra {
+        extra.identify(&mut batch, &mut rejected);
+    }
     semconv::understand(&mut batch);
-    Ok(Decoded {
-        batch,
-        rejected: context.finish(),
-    })
+    if let Some(extra) = extra {
+        extra.apply(&mut batch);
+    }
+    Ok(Decoded { batch, rejected })
 }

@@ -30,6 +30,7 @@ pub fn understand(batch: &mut Batch) {
         entry.origin = point(&entry.point);
         entry.usage = meshagent::usage(&entry.point);
     }
+    crate::videosdk::understand(&mut batch.points);
 }
 
 /// The dialect of a resource and scope.

@@ -10,6 +10,7 @@ mod turns;
 
 pub use logs::log;
 pub use turns::turns;
+pub(crate) use turns::understand;
 
 /// `OpenAILLM` is `openai`, `DeepgramSTT` is `deepgram`.
 pub(crate) fn provider(class: &str) -> String {

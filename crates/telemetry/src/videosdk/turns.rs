@@ -14,7 +14,7 @@ use meshscope_model::{
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// Name of the counter that carries the whole of a turn.
+/// Name of the counter that carries the whole of a turn, and of the scope.
 const TURNS: &str = "videosdk.turns";
 
 /// Decodes the metrics of turns; `received` is the present in ns since the epoch, which is when
@@ -33,7 +33,7 @@ pub fn turns(body: &[u8], received: i64) -> Result<Decoded, DecodeError> {
     }
     let resource = Arc::new(resource);
     let scope = Arc::new(Scope {
-        name: "videosdk.turns".to_owned(),
+        name: TURNS.to_owned(),
         ..Scope::default()
     });
     let mut decoded = Decoded::default();
@@ -56,6 +56,38 @@ pub fn turns(body: &[u8], received: i64) -> Result<Decoded, DecodeError> {
         turn.points(index + 1, &mut decoded);
     }
     Ok(decoded)
+}
+
+/// Understands points of turns that come back as OTLP: the whole of a turn stands on its counter,
+/// and one identity holds its points together.
+pub(crate) fn understand(points: &mut [PointEntry]) {
+    for points in points.chunk_by_mut(|a, b| a.identity.is_some() && a.identity == b.identity) {
+        let whole = points.iter().find_map(|entry| {
+            let point = &entry.point;
+            let is_whole = point.scope.name == TURNS && point.metric.name == TURNS;
+            let sent = point.exemplars.first().filter(|_| is_whole)?;
+            Some((
+                entry.identity?,
+                Arc::clone(&point.resource),
+                Arc::clone(&point.scope),
+                sent.clone(),
+            ))
+        });
+        let Some((identity, resource, scope, sent)) = whole else {
+            continue;
+        };
+        let sent_fields = sent.filtered_attributes.iter();
+        let turn = Turn {
+            fields: &sent_fields
+                .map(|kv| (kv.key.clone(), kv.value.to_json()))
+                .collect(),
+            resource: &resource,
+            scope: &scope,
+            received: sent.time,
+            identity,
+        };
+        turn.relate(points);
+    }
 }
 
 struct Turn<'a> {
@@ -86,19 +118,24 @@ impl Turn<'_> {
     /// One point a figure, and one that counts the turn and keeps all that was sent.
     fn points(&self, nth: usize, into: &mut Decoded) {
         self.check(nth, &mut into.rejected);
+        let first = into.batch.points.len();
+        into.batch.points.push(self.whole());
+        for (key, value) in self.fields {
+            // Times are seconds of a clock of the process's own.
+            if let Some(x) = value.as_f64().filter(|_| !key.ends_with("Time")) {
+                into.batch.points.push(self.figure(key, x));
+            }
+        }
+        self.relate(into.batch.points.get_mut(first..).unwrap_or_default());
+    }
+
+    /// Gives the turn's points their calls and what those used.
+    fn relate(&self, points: &mut [PointEntry]) {
         let main = self
             .llm()
             .or_else(|| calls::realtime(self.ns("e2eLatency"), calls::TURN))
             .or_else(|| self.text_to_speech());
-        let first = into.batch.points.len();
-        into.batch.points.push(self.whole(main));
-        for (key, value) in self.fields {
-            // Times are seconds of a clock of the process's own.
-            if let Some(x) = value.as_f64().filter(|_| !key.ends_with("Time")) {
-                into.batch.points.push(self.figure(key, x, main));
-            }
-        }
-        let points = into.batch.points.get_mut(first..).unwrap_or_default();
+        points.iter_mut().for_each(|entry| entry.call = main);
         for (carriers, usage, call) in self.usages() {
             let carrier = carriers.iter().find_map(|key| {
                 points
@@ -264,7 +301,7 @@ impl Turn<'_> {
 
     /// The point that counts the turn. All that was sent stands on its exemplar, as what
     /// aggregation leaves out of a series does.
-    fn whole(&self, call: Option<Call>) -> PointEntry {
+    fn whole(&self) -> PointEntry {
         let metric = Metric {
             name: TURNS.to_owned(),
             description: "Completed turns; the exemplar has all that the agent sent".to_owned(),
@@ -277,7 +314,7 @@ impl Turn<'_> {
         let interrupted = self.fields.get("interrupted").and_then(Value::as_bool);
         let mut attributes = Attributes::default();
         attributes.push("interrupted", interrupted.unwrap_or(false));
-        let mut entry = self.entry(metric, attributes, PointValue::Int(1), call);
+        let mut entry = self.entry(metric, attributes, PointValue::Int(1));
         entry.point.exemplars.push(Exemplar {
             time: self.received,
             value: PointValue::Int(1),
@@ -288,7 +325,7 @@ impl Turn<'_> {
         entry
     }
 
-    fn figure(&self, key: &str, value: f64, call: Option<Call>) -> PointEntry {
+    fn figure(&self, key: &str, value: f64) -> PointEntry {
         let metric = Metric {
             name: name(key),
             unit: unit(key).to_owned(),
@@ -312,16 +349,10 @@ impl Turn<'_> {
         if let Some(model) = of.model {
             attributes.push("model", model);
         }
-        self.entry(metric, attributes, PointValue::Double(value), call)
+        self.entry(metric, attributes, PointValue::Double(value))
     }
 
-    fn entry(
-        &self,
-        metric: Metric,
-        attributes: Attributes,
-        value: PointValue,
-        call: Option<Call>,
-    ) -> PointEntry {
+    fn entry(&self, metric: Metric, attributes: Attributes, value: PointValue) -> PointEntry {
         PointEntry {
             point: MetricPoint {
                 resource: Arc::clone(self.resource),
@@ -342,7 +373,7 @@ impl Turn<'_> {
             },
             usage: None,
             identity: Some(self.identity),
-            call,
+            call: None,
         }
     }
 }

@@ -1,0 +1,158 @@
+//! Jaeger's JSON: what its API answers and its page saves.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use meshscope_model::{AttributeValue, SpanKind, StatusCode};
+use meshscope_telemetry::{jaeger, sniff};
+use serde_json::{Value, json};
+
+fn span(id: &str, more: &Value) -> Value {
+    let mut span = json!({
+        "traceID": "8f3c2a1b00000001", "spanID": id, "flags": 1, "operationName": "GET /cart", "references": [],
+        "startTime": 1_795_220_548_168_533_i64, "duration": 1500, "tags": [], "logs": [], "processID": "p1",
+        "warnings": null,
+    });
+    for (key, value) in more.as_object().unwrap() {
+        span[key] = value.clone();
+    }
+    span
+}
+
+fn trace(spans: &[Value]) -> Vec<u8> {
+    let processes =
+        json!({"p1": {"serviceName": "cart", "tags": [{"key": "host", "type": "string", "value": "h1"}]}});
+    json!({"data": [{"traceID": "8f3c2a1b00000001", "spans": spans, "processes": processes, "warnings": null}],
+        "total": 0, "limit": 0, "offset": 0, "errors": null})
+    .to_string()
+    .into_bytes()
+}
+
+#[test]
+fn a_trace_is_read_with_all_that_it_says() {
+    let more = json!({
+        "references": [
+            {"refType": "CHILD_OF", "traceID": "8f3c2a1b00000001", "spanID": "a1"},
+            {"refType": "FOLLOWS_FROM", "traceID": "00000000000000010000000000000002", "spanID": "b2"},
+        ],
+        "tags": [
+            {"key": "span.kind", "type": "string", "value": "client"},
+            {"key": "http.status_code", "type": "int64", "value": 503},
+            {"key": "big", "type": "int64", "value": "9223372036854775807"},
+            {"key": "ratio", "type": "float64", "value": 1},
+            {"key": "cached", "type": "bool", "value": true},
+            {"key": "raw", "type": "binary", "value": "AQI="},
+            {"key": "error", "type": "bool", "value": true},
+            {"key": "otel.status_code", "type": "string", "value": "ERROR"},
+            {"key": "otel.status_description", "type": "string", "value": "no stock"},
+            {"key": "otel.scope.name", "type": "string", "value": "shop"},
+            {"key": "otel.scope.version", "type": "string", "value": "1.2"},
+            {"key": "w3c.tracestate", "type": "string", "value": "a=b"},
+        ],
+        "logs": [{"timestamp": 1_795_220_548_168_600_i64, "fields": [
+            {"key": "event", "type": "string", "value": "retry"}, {"key": "attempt", "type": "int64", "value": 2},
+        ]}],
+    });
+    let body = trace(&[span("00000000000000c3", &more)]);
+    assert_eq!(sniff(&body), Some(meshscope_telemetry::Body::Jaeger));
+    let decoded = jaeger::decode(&body).unwrap();
+    assert_eq!(decoded.rejected.records, 0);
+    let read = &decoded.batch.spans[0].span;
+    // Ids of 64 bits are ids of 128 bits with zeros before them.
+    assert_eq!(read.trace_id.to_string(), "00000000000000008f3c2a1b00000001");
+    assert_eq!(read.parent_span_id.unwrap().to_string(), "00000000000000a1");
+    assert_eq!(read.links[0].span_id.to_string(), "00000000000000b2");
+    assert_eq!(
+        (read.start_time, read.duration()),
+        (1_795_220_548_168_533_000, 1_500_000)
+    );
+    assert_eq!((read.kind, read.name.as_str()), (SpanKind::Client, "GET /cart"));
+    assert_eq!(read.status.code, StatusCode::Error);
+    assert_eq!(read.status.message, "no stock");
+    assert_eq!(
+        (read.scope.name.as_str(), read.scope.version.as_str()),
+        ("shop", "1.2")
+    );
+    assert_eq!((read.trace_state.as_str(), read.flags), ("a=b", 1));
+    assert_eq!(read.resource.service(), "cart");
+    assert_eq!(read.resource.attributes.str("host"), Some("h1"));
+    let value = |key: &str| read.attributes.get(key).cloned();
+    assert_eq!(value("http.status_code"), Some(AttributeValue::Int(503)));
+    assert_eq!(value("big"), Some(AttributeValue::Int(i64::MAX)));
+    assert_eq!(value("ratio"), Some(AttributeValue::Double(1.0)));
+    assert_eq!(value("cached"), Some(AttributeValue::Bool(true)));
+    assert_eq!(value("raw"), Some(AttributeValue::Bytes(vec![1, 2])));
+    assert_eq!(value("span.kind"), None);
+    assert_eq!(
+        (
+            read.events[0].name.as_str(),
+            read.events[0].attributes.i64("attempt")
+        ),
+        ("retry", Some(2))
+    );
+    assert_eq!(read.events[0].time, 1_795_220_548_168_600_000);
+    assert_eq!(decoded.batch.spans[0].facts.error.as_deref(), Some("no stock"));
+}
+
+#[test]
+fn what_is_wrong_is_named_by_field_and_costs_only_its_span() {
+    for (more, named) in [
+        (
+            json!({"spanID": "xyz"}),
+            "spanID must be up to 16 hexadecimal digits",
+        ),
+        (
+            json!({"traceID": "0"}),
+            "traceID must be up to 32 hexadecimal digits",
+        ),
+        (
+            json!({"startTime": "noon"}),
+            "startTime must be a whole number of microseconds",
+        ),
+        (json!({"duration": -1}), "duration must be"),
+        (json!({"startTime": i64::MAX}), "startTime must be"),
+        (
+            json!({"processID": "p9"}),
+            "processID must name one of the trace's processes, got \"p9\"",
+        ),
+        (json!({"tags": {}}), "tags must be an array"),
+        (
+            json!({"tags": [{"key": "n", "type": "int64", "value": "many"}]}),
+            "tags[0].value (n) does not fit its type",
+        ),
+        (json!({"logs": [{"fields": []}]}), "logs[0].timestamp must be"),
+        (
+            json!({"references": [{"spanID": "1"}]}),
+            "references[0].traceID must be",
+        ),
+    ] {
+        let decoded = jaeger::decode(&trace(&[span("1", &more), span("2", &json!({}))])).unwrap();
+        let said = decoded.rejected.message();
+        assert_eq!(
+            (decoded.rejected.records, decoded.batch.spans.len()),
+            (1, 1),
+            "{said}"
+        );
+        assert!(
+            said.starts_with("span 1 of trace 8f3c2a1b00000001 was left out: "),
+            "{said}"
+        );
+        assert!(said.contains(named), "{said}");
+    }
+    let body = br#"{"data":[{"traceID":"1"},{"traceID":"2","spans":[],"processes":{}}]}"#;
+    let said = jaeger::decode(body).unwrap().rejected.message();
+    assert_eq!(said, "trace 1 was left out: spans must be an array");
+    assert!(
+        jaeger::decode(b"[1]")
+            .unwrap_err()
+            .to_string()
+            .contains("data or spans")
+    );
+    assert!(jaeger::decode(b"{").is_err());
+}
+
+#[test]
+fn one_trace_alone_is_a_file_as_well() {
+    let all: Value = serde_json::from_slice(&trace(&[span("1", &json!({}))])).unwrap();
+    let one = all["data"][0].to_string();
+    assert_eq!(jaeger::decode(one.as_bytes()).unwrap().batch.spans.len(), 1);
+}
