@@ -3,6 +3,7 @@
 use crate::generate::{self, Emitters, SESSION, Workload};
 use crate::rate;
 use meshscope_analysis::Prices;
+use meshscope_model::fingerprint::fingerprint;
 use meshscope_model::{Batch, LogEntry, Origin, PointEntry, Span, SpanEntry};
 use meshscope_store::{DuckDb, Options, Store};
 use meshscope_telemetry::semconv;
@@ -90,22 +91,33 @@ fn add_logs(batch: &mut Batch, workload: &Workload, emitters: &Emitters, first: 
     }
 }
 
-/// A store filled with a workload, made once a size and version of schema and generator.
+/// What the tables are made by: a store that was filled for others is filled again, though the
+/// schema's version be the same while it is worked on.
+const TABLES: &str = include_str!("../../store/src/duckdb/schema.rs");
+
+/// A store filled with a workload, made once a size, schema and generator.
 pub(crate) fn cached(workload: &Workload) -> Result<PathBuf, String> {
     let schema = DuckDb::in_memory()
         .and_then(|store| store.status())
         .map_err(engine)?;
-    let name = format!("{}-{}", workload.spans(), schema.schema_version);
-    let dir = rate::dir()?.join(format!("{name}-g{}", generate::VERSION));
+    let made_by = fingerprint(&[TABLES.as_bytes(), &generate::VERSION.to_le_bytes()]) as u32;
+    let size = format!("{}-", workload.spans());
+    let name = format!("{size}{}-{made_by:08x}", schema.schema_version);
+    let all = rate::dir()?;
+    let dir = all.join(&name);
     if dir.is_dir() {
         println!("  using {}", dir.display());
         return Ok(dir);
     }
-    let new = dir.with_extension("new");
-    if new.exists() {
-        std::fs::remove_dir_all(&new).map_err(engine)?;
+    // Those of other schemas, and what an interrupted run left.
+    for old in std::fs::read_dir(&all).map_err(engine)? {
+        let old = old.map_err(engine)?;
+        if old.file_name().to_string_lossy().starts_with(&size) {
+            std::fs::remove_dir_all(old.path()).map_err(engine)?;
+        }
     }
     println!("  filling {} (once)", dir.display());
+    let new = dir.with_extension("new");
     fill(&new, workload, true)?;
     std::fs::rename(&new, &dir).map_err(engine)?;
     Ok(dir)

@@ -98,18 +98,18 @@ pub(super) const QUESTIONS: &[Question] = &[
     question("attribute above (app.score)", |w, api, d| {
         let (score, over) = (985 + d.below(14), w.until_anywhere(d));
         let more = attr(&format!("app.score>{}", score as f64 / 1e3));
-        let keep = |n| w.has_span(n, over, |step| step.score > score);
+        let keep = |n| w.has_span(n, |step| step.score > score);
         traces(w, api, over, &more, keep)
     }),
     question("attribute holds text (url.path)", |w, api, d| {
         let (document, over) = (d.below(DOCUMENTS), w.all());
         let more = attr(&format!("url.path~{}", &document_path(document)[3..]));
-        let keep = |n| w.has_span(n, over, |step| step.act == Act::Tool { document });
+        let keep = |n| w.has_span(n, |step| step.act == Act::Tool { document });
         traces(w, api, over, &more, keep)
     }),
     question("attribute is there (meshscope.blocked)", |w, api, d| {
         let over = w.until_anywhere(d);
-        let keep = |n| w.has_span(n, over, |step| step.blocked);
+        let keep = |n| w.has_span(n, |step| step.blocked);
         traces(w, api, over, &attr("meshscope.blocked"), keep)
     }),
     question("logs, a day", |w, api, d| logs(w, api, w.any_day(d))),

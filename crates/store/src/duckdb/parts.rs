@@ -64,9 +64,8 @@ fn of_logs(condition: &str) -> String {
         FROM logs l LEFT JOIN known ON known.trace_id = l.trace_id WHERE {condition})
     SELECT trace_id, project, session_id, max(system) AS system, min(room) AS room, min(time) AS first, max(time) AS last,
         count(*) AS logs, count(*) FILTER (severity_number >= 17) AS log_errors,
-        count(*) FILTER ({}) AS blocked_logs, list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents
-    FROM v l GROUP BY trace_id, project, session_id",
-        BLOCKED_STEP
+        count(*) FILTER ({BLOCKED_STEP}) AS blocked_logs, list(DISTINCT agent) FILTER (agent IS NOT NULL) AS agents
+    FROM v l GROUP BY trace_id, project, session_id"
     )
 }
 
