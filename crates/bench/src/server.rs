@@ -197,7 +197,7 @@ pub(crate) fn weigh(dir: &Path) -> u64 {
     let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
     files
         .filter_map(|file| file.metadata().ok())
-        .filter(|file| file.is_file())
+        .filter(std::fs::Metadata::is_file)
         .map(|file| file.len())
         .sum()
 }

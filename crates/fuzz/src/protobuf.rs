@@ -185,7 +185,8 @@ fn value(value: &mut Value, dice: &mut Dice) {
 
 /// Puts a field deep into messages of the fields that nest: values in arrays and maps.
 fn bury(field: &mut Field, dice: &mut Dice) {
-    let path: &[u64] = dice.pick(&[&[5_u64, 1][..], &[6, 1, 2], &[1], &[2]]);
+    const PATHS: [&[u64]; 4] = [&[5, 1], &[6, 1, 2], &[1], &[2]];
+    let path = PATHS[dice.below(PATHS.len())];
     let depth = dice.size();
     let mut inner = field.value.clone();
     for n in 0..depth {
