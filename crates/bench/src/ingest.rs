@@ -1,73 +1,86 @@
 //! Durable spans a second: the real server, real sockets, every answer waited for.
 
-use crate::{generate, raw};
-use meshscope_telemetry::otlp::encode_traces;
-use meshscope_tests::Server;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::generate::{Emitters, Workload};
+use crate::load::{self, BATCH, CONNECTIONS, Sent};
+use crate::server::{Server, cpu, weigh};
+use crate::{rate, raw};
 use std::time::Instant;
 
-/// Spans of one request.
-const BATCH: usize = 2_000;
-/// Connections at a time.
-pub(crate) const CONNECTIONS: usize = 8;
+/// Requests whose bodies are in memory at once; the clock stands while the next are made.
+const CHUNK: u64 = 500;
 
-pub(crate) fn run(spans: usize) {
-    let spans = spans.div_ceil(BATCH) * BATCH;
-    println!("ingest: {spans} spans in requests of {BATCH} over {CONNECTIONS} connections");
-    let bodies: Vec<Vec<u8>> = (0..spans / BATCH)
-        .map(|n| encode_traces(&generate::spans((n * BATCH) as u64, ((n + 1) * BATCH) as u64)))
-        .collect();
-    let bytes: usize = bodies.iter().map(Vec::len).sum();
-    println!("  {} bytes a span on the wire, 11 attributes", bytes / spans);
-
-    let server = Server::start();
-    let address = server.otlp_http.trim_start_matches("http://").to_owned();
-    let next = AtomicUsize::new(0);
-    let start = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..CONNECTIONS {
-            scope.spawn(|| {
-                let mut connection = TcpStream::connect(&address).unwrap();
-                connection.set_nodelay(true).unwrap();
-                while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    post(&mut connection, &address, body);
-                }
-            });
-        }
-    });
-    let durable = spans as f64 / start.elapsed().as_secs_f64();
-    let kept = server.counted();
-    println!("  durable over OTLP/HTTP: {durable:>10.0} spans/s ({kept} counted by the server)");
-    println!("  server memory: {} MiB", server.memory_kib() / 1024);
+pub(crate) fn run(spans: usize) -> Result<(), String> {
+    let workload = Workload::busy(spans);
+    let (emitters, requests) = (Emitters::new(), load::requests(&workload));
     println!(
-        "  on disk: {:.1} bytes a span",
-        server.stop_and_weigh() as f64 / spans as f64
+        "ingest: {} spans in requests of {BATCH} over {CONNECTIONS} connections",
+        workload.spans()
     );
-    let raw = raw::rows_per_second(spans);
-    println!("  raw DuckDB appender, the same rows: {raw:>10.0} rows/s");
-    println!("  ratio: {:.2}", durable / raw);
-}
-
-pub(crate) fn post(connection: &mut TcpStream, host: &str, body: &[u8]) {
-    let head = format!(
-        "POST /v1/traces HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-protobuf\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    connection.write_all(head.as_bytes()).unwrap();
-    connection.write_all(body).unwrap();
-    let mut answer = Vec::new();
-    let mut buffer = [0; 1024];
-    // An answer without a body ends with the empty line.
-    while !answer.windows(4).any(|window| window == b"\r\n\r\n") {
-        let read = connection.read(&mut buffer).unwrap();
-        assert!(read > 0, "the server hung up");
-        answer.extend_from_slice(&buffer[..read]);
+    let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let server = Server::start(dir.path(), &[])?;
+    let idle = server.memory();
+    let mut all = Sent::default();
+    let (mut bytes, mut client, mut kept) = (0, 0.0, 0.0);
+    for first in (0..requests).step_by(CHUNK as usize) {
+        let bodies: Vec<Vec<u8>> = (first..requests.min(first + CHUNK))
+            .map(|n| load::body(&workload, &emitters, n))
+            .collect();
+        bytes += bodies.iter().map(Vec::len).sum::<usize>();
+        let spans = workload.spans().min((first + CHUNK) * BATCH) - first * BATCH;
+        let before = (cpu("self"), server.cpu());
+        let sent = load::flat_out(&server.http, &bodies, spans);
+        client += cpu("self") - before.0;
+        kept += server.cpu() - before.1;
+        all.took += sent.took;
+        all.spans += sent.spans;
+        all.refused += sent.refused;
+        all.times.append(sent.times);
     }
-    assert!(
-        answer.starts_with(b"HTTP/1.1 200"),
-        "{}",
-        String::from_utf8_lossy(&answer)
+    let (counted, memory) = (server.counted("spans")?, server.memory());
+    let begin = Instant::now();
+    server.stop()?;
+    let (ended, size) = (begin.elapsed(), weigh(dir.path()));
+    drop(dir);
+
+    let spans = workload.spans() as f64;
+    let durable = spans / all.took.as_secs_f64();
+    println!(
+        "  on the wire             {:>10.0} bytes a span",
+        bytes as f64 / spans
     );
+    println!("  durable over OTLP/HTTP  {durable:>10.0} spans/s");
+    if counted != all.spans {
+        return Err(format!(
+            "{} spans were acknowledged, {counted} are kept",
+            all.spans
+        ));
+    }
+    println!("  counted by the server   {counted:>10} spans, as acknowledged");
+    let at = |percent| all.times.percentile(percent);
+    println!(
+        "  a request's answer      p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms; {} refused",
+        at(50),
+        at(95),
+        at(99),
+        all.refused
+    );
+    let a_million = |seconds: f64| seconds / spans * 1e6;
+    println!(
+        "  CPU a million spans     server {:.2} s, client {:.2} s",
+        a_million(kept),
+        a_million(client)
+    );
+    println!(
+        "  server memory           idle {} MiB, peak {} MiB, at the end {} MiB",
+        idle.now / 1024,
+        memory.peak / 1024,
+        memory.now / 1024
+    );
+    println!(
+        "  on disk                 {:>10.1} bytes a span after a graceful end of {:.0} ms",
+        size as f64 / spans,
+        ended.as_secs_f64() * 1e3
+    );
+    raw::run(&workload, &emitters).print(durable);
+    rate::remember(durable as u64)
 }

@@ -1,11 +1,11 @@
 //! The live stream under load: what subscribers cost the ingest, and whether they miss anything.
 
-use crate::generate;
-use crate::ingest::{CONNECTIONS, post};
+use crate::generate::{END, Emitters, TRACE, Workload};
+use crate::http::Connection;
+use crate::load::{CONNECTIONS, post};
 use meshscope_model::{KeyValue, Span};
 use meshscope_telemetry::otlp::encode_traces;
 use meshscope_tests::Server;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -24,6 +24,8 @@ const SMALL_BATCH: u64 = 100;
 /// Spans a second while everyone follows everything, and for how long.
 const STEADY: u64 = 1_000;
 const SECONDS: u64 = 10;
+/// From one span's start to the next one's, ns.
+const EVERY: i64 = 10_000;
 /// How long the last deltas are waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -89,8 +91,9 @@ struct Load {
 impl Load {
     fn new(from: u64, to: u64, batch: u64) -> Self {
         let starts: Vec<u64> = (from..to).step_by(batch as usize).collect();
+        let (workload, emitters) = (Workload::busy(to as usize), Emitters::new());
         let body = |start: &u64| {
-            let mut spans = generate::spans(*start, (start + batch).min(to));
+            let mut spans = workload.records(&emitters, *start, (start + batch).min(to));
             for (n, span) in (*start..).zip(&mut spans) {
                 place(span, n);
             }
@@ -124,8 +127,7 @@ impl Load {
         std::thread::scope(|scope| {
             for _ in 0..if pause.is_some() { 1 } else { CONNECTIONS } {
                 scope.spawn(|| {
-                    let mut connection = TcpStream::connect(address).unwrap();
-                    connection.set_nodelay(true).unwrap();
+                    let mut connection = Connection::open(address).unwrap();
                     loop {
                         let n = next.fetch_add(1, Ordering::Relaxed);
                         let Some(body) = self.bodies.get(n) else { break };
@@ -133,7 +135,7 @@ impl Load {
                             let due = start + pause * n as u32;
                             std::thread::sleep(due.saturating_duration_since(Instant::now()));
                         }
-                        post(&mut connection, address, body);
+                        post(&mut connection, "/v1/traces", body);
                         self.answered[n].store(self.now(), Ordering::Relaxed);
                     }
                 });
@@ -151,11 +153,19 @@ impl Load {
 }
 
 fn session_of(n: u64) -> u64 {
-    n / generate::TRACE % SESSIONS
+    n / TRACE % SESSIONS
 }
 
-/// Puts a span into its session.
+/// Which span starts then.
+fn number_of(start_time: i64) -> u64 {
+    ((start_time - END) / EVERY) as u64
+}
+
+/// Puts a span into its session, and where its start tells its number.
 fn place(span: &mut Span, n: u64) {
+    let start = END + n as i64 * EVERY;
+    span.end_time = Some(start + span.duration());
+    span.start_time = start;
     let key = "gen_ai.conversation.id";
     span.attributes.0.retain(|kv| kv.key != key);
     span.attributes
@@ -280,7 +290,7 @@ async fn read(
         told.gaps += events.matches("event: gap\n").count() as u64;
         for start in events.split("\"start_time\":\"").skip(1) {
             let digits = start.split('"').next().unwrap_or_default();
-            told.at.push((generate::number_of(digits.parse().unwrap()), now));
+            told.at.push((number_of(digits.parse().unwrap()), now));
             told.spans += 1;
         }
     }

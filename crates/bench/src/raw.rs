@@ -1,7 +1,7 @@
 //! The engine alone: the same spans as record batches into one table, no identity, no ledger,
 //! no facts, one transaction a million rows.
 
-use crate::generate;
+use crate::generate::{Emitters, Workload};
 use duckdb::Connection;
 use duckdb::arrow::array::{
     ArrayRef, Int64Array, ListArray, StringArray, StructArray, UInt8Array, UInt64Array,
@@ -11,21 +11,46 @@ use duckdb::arrow::datatypes::{DataType, Field, Fields, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
 use meshscope_model::Span;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-const BATCH: usize = 100_000;
+/// Rows of one record batch.
+const BATCH: u64 = 100_000;
+/// Rows of one transaction.
+const TRANSACTION: u64 = 1_000_000;
 
-pub(crate) fn rows_per_second(spans: usize) -> f64 {
-    let batches: Vec<RecordBatch> = (0..spans.div_ceil(BATCH))
-        .map(|n| {
-            batch(&generate::spans(
-                (n * BATCH) as u64,
-                spans.min((n + 1) * BATCH) as u64,
-            ))
-        })
-        .collect();
+/// How fast the engine took the rows.
+pub(crate) struct Raw {
+    rows: u64,
+    append: Duration,
+    checkpoint: Duration,
+    bytes: u64,
+}
+
+impl Raw {
+    /// Prints it beside a rate of durable spans a second.
+    pub(crate) fn print(&self, durable: f64) {
+        let rate = |time: Duration| self.rows as f64 / time.as_secs_f64();
+        let (alone, whole) = (rate(self.append), rate(self.append + self.checkpoint));
+        println!(
+            "  raw appender            {alone:>10.0} rows/s, the same rows, committed; ratio {:.2}",
+            durable / alone
+        );
+        println!(
+            "    with its checkpoint   {whole:>10.0} rows/s; ratio {:.2}",
+            durable / whole
+        );
+        println!(
+            "    on disk               {:>10.1} bytes a row",
+            self.bytes as f64 / self.rows as f64
+        );
+    }
+}
+
+/// Appends the spans of a workload. Making the record batches is not timed.
+pub(crate) fn run(workload: &Workload, emitters: &Emitters) -> Raw {
     let dir = tempfile::tempdir().unwrap();
-    let connection = Connection::open(dir.path().join("raw.duckdb")).unwrap();
+    let file = dir.path().join("raw.duckdb");
+    let connection = Connection::open(&file).unwrap();
     connection
         .execute_batch(
             "CREATE TABLE spans (trace_hi UBIGINT, trace_lo UBIGINT, span_id UBIGINT, parent UBIGINT, start BIGINT, \
@@ -33,16 +58,35 @@ pub(crate) fn rows_per_second(spans: usize) -> f64 {
              attributes STRUCT(k VARCHAR, v VARCHAR)[])",
         )
         .unwrap();
-    let start = Instant::now();
-    connection.execute_batch("BEGIN").unwrap();
-    let mut appender = connection.appender("spans").unwrap();
-    for batch in batches {
-        appender.append_record_batch(batch).unwrap();
+    let (mut append, mut rows) = (Duration::ZERO, 0);
+    while rows < workload.spans() {
+        let until = workload.spans().min(rows + TRANSACTION);
+        let batches: Vec<RecordBatch> = (rows..until)
+            .step_by(BATCH as usize)
+            .map(|n| batch(&workload.records(emitters, n, until.min(n + BATCH))))
+            .collect();
+        let start = Instant::now();
+        connection.execute_batch("BEGIN").unwrap();
+        let mut appender = connection.appender("spans").unwrap();
+        for batch in batches {
+            appender.append_record_batch(batch).unwrap();
+        }
+        appender.flush().unwrap();
+        drop(appender);
+        connection.execute_batch("COMMIT").unwrap();
+        append += start.elapsed();
+        rows = until;
     }
-    appender.flush().unwrap();
-    drop(appender);
-    connection.execute_batch("COMMIT").unwrap();
-    spans as f64 / start.elapsed().as_secs_f64()
+    let start = Instant::now();
+    connection.execute_batch("CHECKPOINT").unwrap();
+    let checkpoint = start.elapsed();
+    drop(connection);
+    Raw {
+        rows,
+        append,
+        checkpoint,
+        bytes: std::fs::metadata(&file).unwrap().len(),
+    }
 }
 
 fn batch(spans: &[Span]) -> RecordBatch {
@@ -55,12 +99,10 @@ fn batch(spans: &[Span]) -> RecordBatch {
     let u8s = |read: &dyn Fn(&Span) -> u8| -> ArrayRef {
         Arc::new(UInt8Array::from_iter_values(spans.iter().map(read)))
     };
-    let keys = spans
-        .iter()
-        .flat_map(|span| span.attributes.iter().map(|kv| kv.key.clone()));
-    let texts = spans
-        .iter()
-        .flat_map(|span| span.attributes.iter().map(|kv| kv.value.to_text()));
+    let attributes = || spans.iter().flat_map(|span| span.attributes.iter());
+    // The arrays ask how many there are before they take them.
+    let keys: Vec<&str> = attributes().map(|kv| kv.key.as_str()).collect();
+    let texts: Vec<String> = attributes().map(|kv| kv.value.to_text()).collect();
     let fields = Fields::from(vec![
         Field::new("k", DataType::Utf8, true),
         Field::new("v", DataType::Utf8, true),

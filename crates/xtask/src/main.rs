@@ -31,6 +31,12 @@ const HELP: &str = "cargo xtask TASK
   build           build studio and server in release, with the studio embedded
   size            build the studio and print what a first download weighs
   bench [ARGS]    measure; `bench help` lists what
+  crash [--kills N] [--seed N]
+                  kill -9 under load again and again: nothing acknowledged is lost, nothing doubled
+  soak [--minutes N] [--rate N]
+                  spans at a steady rate for long: memory and latency must stay flat
+  fuzz [--minutes N] [--seed N] [--replay FILE]
+                  mutated requests into every decoder; what breaks one is kept in target/fuzz
   interop [NAMES] run the real clients of agent systems from PyPI against the server, check its answers
   demo [ARGS]     send a believable agent workload to a running server
 ";
@@ -58,6 +64,11 @@ fn dispatch(task: &str, rest: &[String]) -> Result<()> {
         "build" => build(),
         "size" => setup::build_tools().and_then(|tools| studio::build(&tools)),
         "bench" => bench(rest),
+        "crash" | "soak" => {
+            let task = [task.to_owned()];
+            bench(&[&task, rest].concat())
+        }
+        "fuzz" => fuzz(rest),
         "interop" => interop::interop(rest),
         "demo" => run(std::process::Command::new(server_binary()).arg("demo").args(rest)),
         "" | "help" | "--help" | "-h" => {
@@ -113,4 +124,9 @@ fn bench(rest: &[String]) -> Result<()> {
         ])
         .args(rest);
     run(bench.env("MESHSCOPE_BIN", server_binary()))
+}
+
+fn fuzz(rest: &[String]) -> Result<()> {
+    let profile = ["--profile", "fuzzing", "--quiet", "--package", "meshscope-fuzz"];
+    run(cargo().arg("run").args(profile).arg("--").args(rest))
 }

@@ -509,11 +509,12 @@ mod tests {
 
     #[test]
     fn an_upgrade_that_was_cut_off_is_run_again() {
-        let statements: Vec<&str> = schema::UPGRADES
-            .iter()
-            .flat_map(|sql| sql.split_inclusive(';'))
-            .collect();
-        for cut in 0..=statements.len() {
+        let all: String = (2..=schema::VERSION).map(schema::upgrade_to).collect();
+        let statements: Vec<&str> = all.split_inclusive(';').collect();
+        // The columns of the slots are many and alike.
+        let cuts =
+            (0..=statements.len()).filter(|cut| *cut < 12 || cut % 10 == 0 || cut + 4 > statements.len());
+        for cut in cuts {
             let connection = Connection::open_in_memory().unwrap();
             let first = "INSERT INTO meta VALUES ('schema_version', '1');";
             let done: String = statements.iter().take(cut).copied().collect();

@@ -4,7 +4,7 @@
 //! is said here cannot differ from what the dialects do, and they need no bookkeeping.
 
 use super::span as understand;
-use meshscope_model::{Attributes, Span, SpanFacts, System};
+use meshscope_model::{Attributes, KeyValue, Span, SpanFacts, System};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,15 +33,18 @@ pub fn provenance(span: &Span) -> Provenance {
             }
         }
     };
+    // One copy, in which one attribute at a time is another: a copy for each would cost as many
+    // copies of attributes as the square of their number.
+    let mut changed = span.clone();
     for (at, kv) in span.attributes.iter().enumerate().take(MOST) {
-        let mut changed = span.clone();
         alter(&mut changed.attributes, at);
         ask(kv.key.clone(), &changed);
+        restore(&mut changed.attributes, at, kv);
     }
     for (at, kv) in span.resource.attributes.iter().enumerate().take(MOST) {
-        let mut changed = span.clone();
         alter(&mut Arc::make_mut(&mut changed.resource).attributes, at);
         ask(format!("resource {}", kv.key), &changed);
+        restore(&mut Arc::make_mut(&mut changed.resource).attributes, at, kv);
     }
     for (at, event) in span.events.iter().enumerate().take(MOST) {
         let mut changed = span.clone();
@@ -73,6 +76,13 @@ fn alter(attributes: &mut Attributes, at: usize) {
         V::String(text) => V::String(altered(text)),
         _ => V::Empty,
     };
+}
+
+/// Puts the attribute at `at` back as it was.
+fn restore(attributes: &mut Attributes, at: usize, as_it_was: &KeyValue) {
+    if let Some(kv) = attributes.0.get_mut(at) {
+        kv.value.clone_from(&as_it_was.value);
+    }
 }
 
 /// Another text of the same kind: numbers and truth in text stay numbers and truth.
