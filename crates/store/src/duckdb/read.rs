@@ -301,7 +301,8 @@ pub(super) fn spans(
     )
 }
 
-/// The attributes of a span: those of its slots, then those of its list.
+/// The attributes of a span, by key: those of its slots and those of its list. Of a repeated key
+/// the one that was sent first stands first.
 fn span_attributes(row: &Row<'_>, slots: &Slots) -> duckdb::Result<Attributes> {
     let mut all = Attributes::default();
     for (index, key) in slots.keys().iter().enumerate() {
@@ -314,6 +315,7 @@ fn span_attributes(row: &Row<'_>, slots: &Slots) -> duckdb::Result<Attributes> {
     }
     all.0
         .extend(attributes(row.get::<_, Option<String>>(31)?.as_deref()).0);
+    all.0.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(all)
 }
 
