@@ -7,7 +7,10 @@ use meshscope_api::{Session, TraceSummary, UsageMeasures};
 use meshscope_model::Tokens;
 
 /// An error that names the field when the two are not the same.
-#[expect(clippy::needless_pass_by_value, reason = "numbers, mostly, and never used again")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "numbers, mostly, and never used again"
+)]
 pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {
     if found == expected {
         Ok(())
