@@ -33,7 +33,7 @@ pub struct Server {
     pub otlp_http: String,
     /// OTLP over gRPC.
     pub otlp_grpc: String,
-    dir: TempDir,
+    _dir: TempDir,
 }
 
 /// The server's binary.
@@ -83,7 +83,7 @@ impl Server {
             studio,
             otlp_http,
             otlp_grpc,
-            dir,
+            _dir: dir,
         }
     }
 
@@ -110,13 +110,6 @@ impl Server {
         serde_json::from_str(body).unwrap()
     }
 
-    /// How many spans it says it keeps.
-    #[must_use]
-    pub fn counted(&self) -> String {
-        let status = self.status();
-        status["counts"]["spans"].as_str().unwrap_or_default().to_owned()
-    }
-
     /// Memory that its process holds, KiB.
     #[must_use]
     pub fn memory_kib(&self) -> u64 {
@@ -124,16 +117,6 @@ impl Server {
         let line = status.lines().find(|line| line.starts_with("VmRSS:"));
         line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
             .unwrap_or(0)
-    }
-
-    /// Ends it gracefully and returns how many bytes its store takes on disk.
-    #[must_use]
-    pub fn stop_and_weigh(mut self) -> u64 {
-        let terminated = Command::new("kill").arg(self.child.id().to_string()).status();
-        assert!(terminated.is_ok_and(|status| status.success()));
-        self.child.wait().unwrap();
-        let files = std::fs::read_dir(self.dir.path()).unwrap();
-        files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
     }
 
     /// Posts a body as its client did.

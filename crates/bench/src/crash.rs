@@ -104,6 +104,10 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
             failures.push(wrong);
         }
         server.kill()?;
+        // What comes after a loss is loss again.
+        if !failures.is_empty() {
+            break;
+        }
     }
     let sent: usize = clients.iter().map(|client| client.acknowledged.len()).sum();
     println!(

@@ -7,7 +7,7 @@ use crate::{rate, raw};
 use std::time::Instant;
 
 /// Requests whose bodies are in memory at once; the clock stands while the next are made.
-const CHUNK: u64 = 500;
+const CHUNK: u64 = 250;
 
 pub(crate) fn run(spans: usize) -> Result<(), String> {
     let workload = Workload::busy(spans);

@@ -70,19 +70,19 @@ pub(crate) fn run(minutes: u64, asked: Option<u64>) -> Result<(), String> {
     );
     // The first half fills caches.
     let later = &lines[lines.len() / 2..];
-    let over = |of: fn(&Line) -> f64| {
-        slope(
-            &later
-                .iter()
-                .map(|line| (line.minutes, of(line)))
-                .collect::<Vec<_>>(),
-        )
-    };
-    println!(
-        "  slope over the second half: memory {:+.2} MiB a minute, p95 {:+.2} ms a minute",
-        over(|line| line.memory),
-        over(|line| line.latency)
-    );
+    if later.len() > 2 {
+        let over = |of: fn(&Line) -> f64| {
+            let points: Vec<_> = later.iter().map(|line| (line.minutes, of(line))).collect();
+            slope(&points)
+        };
+        println!(
+            "  slope over the second half: memory {:+.2} MiB a minute, p95 {:+.2} ms a minute",
+            over(|line| line.memory),
+            over(|line| line.latency)
+        );
+    } else {
+        println!("  too short for a slope: give it three minutes at least");
+    }
     if counted != sent.spans {
         return Err(format!(
             "{} spans were acknowledged, {counted} are kept",

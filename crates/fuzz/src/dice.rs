@@ -1,5 +1,8 @@
 //! Random choices from a seed.
 
+/// Bytes that copies make at the most: what is to be found is what grows faster than its input.
+const MANY: usize = 256 << 10;
+
 /// SplitMix64 (<https://prng.di.unimi.it/splitmix64.c>).
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
@@ -32,6 +35,15 @@ impl Dice {
 
     pub(crate) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len())]
+    }
+
+    /// How many copies of something so large: one, now and then many, of [`MANY`] bytes in all.
+    pub(crate) fn copies(&mut self, bytes: usize) -> usize {
+        if self.once_in(20) {
+            self.size().clamp(1, (MANY / bytes.max(1)).max(1))
+        } else {
+            1
+        }
     }
 
     /// A size: mostly small, now and then large.

@@ -84,7 +84,7 @@ fn list(items: &mut Vec<Value>, at: usize, dice: &mut Dice) {
         0 => _ = items.remove(at),
         1 => {
             let copy = items[at].clone();
-            let times = if dice.once_in(10) { dice.size().min(500) } else { 1 };
+            let times = dice.copies(copy.to_string().len());
             (0..times).for_each(|_| items.push(copy.clone()));
         }
         _ => {

@@ -124,13 +124,13 @@ fn spawn(seed: u64, from: u64, left: Duration) -> Result<Child, String> {
 }
 
 /// Watches a worker until it ends; returns why when it did not end well.
-fn watch(child: &mut Child) -> Result<Option<&'static str>, String> {
-    let (mut at, mut since) = (worker::case_reached(), Instant::now());
+fn watch(child: &mut Child, seed: u64) -> Result<Option<&'static str>, String> {
+    let (mut at, mut since) = (worker::case_reached(seed), Instant::now());
     loop {
         if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
             return Ok((!status.success()).then_some("abort"));
         }
-        let now = worker::case_reached();
+        let now = worker::case_reached(seed);
         if now != at {
             (at, since) = (now, Instant::now());
         } else if since.elapsed() > HANG {
@@ -151,11 +151,11 @@ fn fuzz(minutes: f64, seed: u64) -> Result<(), String> {
     );
     let (length, begin) = (Duration::from_secs_f64(minutes * 60.0), Instant::now());
     let (mut from, mut lost) = (0, Vec::new());
-    worker::forget()?;
+    worker::forget(seed)?;
     while begin.elapsed() < length && lost.len() < LOST {
         let mut child = spawn(seed, from, length.saturating_sub(begin.elapsed()))?;
-        let ended = watch(&mut child)?;
-        let at = worker::case_reached();
+        let ended = watch(&mut child, seed)?;
+        let at = worker::case_reached(seed);
         let Some(kind) = ended else {
             from = at;
             break;
@@ -166,7 +166,7 @@ fn fuzz(minutes: f64, seed: u64) -> Result<(), String> {
         lost.push(file);
         from = at + 1;
     }
-    let found = worker::found()? + lost.len();
+    let found = worker::found(seed) + lost.len();
     let took = begin.elapsed().as_secs_f64();
     println!(
         "  {from} cases in {:.1} minutes, {:.0} a second; {found} findings",

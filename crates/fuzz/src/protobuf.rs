@@ -108,7 +108,9 @@ fn change(fields: &mut Vec<Field>, donor: &[Field], dice: &mut Dice) {
         0 => _ = fields.remove(at),
         1 => {
             let copy = fields[at].clone();
-            let times = if dice.once_in(20) { dice.size() } else { 1 };
+            let mut written = Vec::new();
+            write(std::slice::from_ref(&copy), &mut written, &mut None);
+            let times = dice.copies(written.len());
             (0..times).for_each(|_| fields.insert(at, copy.clone()));
         }
         2 => fields[at].number = *dice.pick(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 16, 100, 536_870_911]),

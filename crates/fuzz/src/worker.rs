@@ -21,19 +21,19 @@ const SPARE: usize = 8 << 20;
 /// Findings at one place that are kept; more of the same teach nothing.
 const ALIKE: usize = 3;
 
-/// Where the worker writes the case it is at, and how many findings there were.
-fn state() -> Result<PathBuf, String> {
-    Ok(findings()?.join("state"))
+/// Where the worker of a seed writes the case it is at, and how many findings there were.
+fn state(seed: u64) -> Result<PathBuf, String> {
+    Ok(findings()?.join(format!("state.{seed}")))
 }
 
 /// Makes the state empty.
-pub(crate) fn forget() -> Result<(), String> {
-    std::fs::write(state()?, [0; 16]).map_err(|error| format!("cannot write the state: {error}"))
+pub(crate) fn forget(seed: u64) -> Result<(), String> {
+    std::fs::write(state(seed)?, [0; 16]).map_err(|error| format!("cannot write the state: {error}"))
 }
 
-fn read(offset: u64) -> u64 {
+fn read(seed: u64, offset: u64) -> u64 {
     let mut bytes = [0; 8];
-    let read = state().and_then(|path| {
+    let read = state(seed).and_then(|path| {
         let file = File::open(path).map_err(|error| error.to_string())?;
         file.read_exact_at(&mut bytes, offset)
             .map_err(|error| error.to_string())
@@ -42,13 +42,13 @@ fn read(offset: u64) -> u64 {
 }
 
 /// The case that the worker is at, or was at when it was lost.
-pub(crate) fn case_reached() -> u64 {
-    read(0)
+pub(crate) fn case_reached(seed: u64) -> u64 {
+    read(seed, 0)
 }
 
 /// Findings of all workers.
-pub(crate) fn found() -> Result<usize, String> {
-    Ok(read(8) as usize)
+pub(crate) fn found(seed: u64) -> usize {
+    read(seed, 8) as usize
 }
 
 /// What a decoder did wrong.
@@ -117,11 +117,11 @@ pub(crate) fn run_one(target: &Target, input: &[u8]) -> Result<Outcome, Finding>
 /// Runs cases from `from` on for so long.
 pub(crate) fn work(cases: &Cases, from: u64, length: Duration) -> Result<(), String> {
     note_panics();
-    let state = OpenOptions::new().write(true).open(state()?);
+    let state = OpenOptions::new().write(true).open(state(cases.seed)?);
     let state = state.map_err(|error| format!("cannot open the state: {error}"))?;
     let begin = Instant::now();
     let mut taken: HashMap<&str, (u64, u64)> = HashMap::new();
-    let (mut places, mut findings): (HashMap<String, usize>, u64) = (HashMap::new(), read(8));
+    let (mut places, mut findings): (HashMap<String, usize>, u64) = (HashMap::new(), read(cases.seed, 8));
     let note = |offset: u64, n: u64| {
         let written = state.write_all_at(&n.to_le_bytes(), offset);
         written.map_err(|error| format!("cannot write the state: {error}"))
