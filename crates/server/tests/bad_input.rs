@@ -225,8 +225,8 @@ async fn odd_values_and_markup_survive_as_they_are() {
     }
     let kept = span["attributes"].as_array().unwrap();
     assert_eq!(kept.len(), 10_003);
-    assert_eq!(kept[10_000], text(evil));
-    assert_eq!(kept[10_001]["value"]["doubleValue"], "NaN");
+    assert!(kept.contains(&text(evil)));
+    assert!(kept.iter().any(|kv| kv["value"]["doubleValue"] == "NaN"));
     let logs = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": "1795220548168533800", "body": {"stringValue": evil}}]}]}]});
     assert_eq!(server.json("/v1/logs", &logs).await.0, 200);
     assert_eq!(
