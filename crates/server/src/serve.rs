@@ -7,7 +7,7 @@ use crate::stats::Stats;
 use crate::studio::Studio;
 use crate::{api, auth, grpc, health, mcp_mesh, metrics, otlp, prices, retention};
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{Method, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
@@ -233,6 +233,7 @@ fn api_router(app: &Arc<App>) -> Router {
         let studio = studio.clone();
         async move { answer_other(&studio, &request) }
     };
+    let page = Studio::new(app.config.studio_dir.clone());
     let keys = middleware::from_fn_with_state(Arc::clone(app), auth::require);
     routes
         .route(
@@ -248,12 +249,29 @@ fn api_router(app: &Arc<App>) -> Router {
             ))
         })
         .fallback(files)
-        .route("/metrics", get(metrics::metrics))
+        // The studio's page of that name and the server's own figures: a browser asks for a page.
+        .route(
+            "/metrics",
+            get(|state: State<Arc<App>>, request: Request| async move {
+                if wants_page(&request) {
+                    page.serve(&request)
+                } else {
+                    metrics::metrics(state).await.into_response()
+                }
+            }),
+        )
         .layer(CompressionLayer::new())
         .layer(keys)
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .with_state(Arc::clone(app))
+}
+
+fn wants_page(request: &Request) -> bool {
+    let accept = request.headers().get(header::ACCEPT);
+    accept
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("text/html"))
 }
 
 fn answer_other(studio: &Studio, request: &Request) -> Response {

@@ -87,6 +87,11 @@ async fn metrics_are_what_prometheus_reads_and_agree_with_the_status() {
         (status, media.as_str()),
         (200, "text/plain; version=0.0.4; charset=utf-8")
     );
+    // A browser that goes to the studio's page of that name gets the studio.
+    let page = server.client.get(format!("{}/metrics", server.api));
+    let page = page.header("accept", "text/html,*/*").send().await.unwrap();
+    let media = page.headers()["content-type"].to_str().unwrap();
+    assert!(!media.starts_with("text/plain; version"), "{media}");
     let samples = parse(&metrics);
     let status = server.get("status").await;
     let figure = |pointer: &str| {
