@@ -539,6 +539,26 @@ fn filters_choose() {
 }
 
 #[test]
+fn a_repeat_that_names_a_session_for_the_first_time_is_heard() {
+    let plain = span(7, 1, 1_000);
+    let mut named = plain.clone();
+    named.facts.origin.fallback_session = Some("late".to_owned());
+    let trace = plain.span.trace_id.to_string();
+    // Alone, and beside a span of another trace.
+    for beside in [None, Some(span(8, 2, 2_000))] {
+        let store = DuckDb::in_memory().unwrap();
+        store.write(&[batch(vec![plain.clone()])]).unwrap();
+        assert_eq!(sessions(&store)[0].session_id, trace);
+        let spans = [named.clone()].into_iter().chain(beside).collect();
+        store.write(&[batch(spans)]).unwrap();
+        let all = sessions(&store);
+        let late = all.iter().find(|session| session.session_id == "late").unwrap();
+        assert_eq!((late.spans, late.traces), (1, 1));
+        assert!(all.iter().all(|session| session.session_id != trace));
+    }
+}
+
+#[test]
 fn a_restart_finds_everything_and_still_counts_once() {
     let dir = tempfile::tempdir().unwrap();
     let names = [

@@ -242,7 +242,8 @@ impl Writing {
 
     fn commit(&mut self, fresh: &Fresh<'_>) -> Result<(), StoreError> {
         let records = fresh.spans.len() + fresh.logs.len() + fresh.points.len();
-        if records == 0 {
+        // Repeats may still name a session or an emitter for the first time.
+        if records == 0 && fresh.trace_sessions.is_empty() && fresh.emitters.is_empty() {
             return Ok(());
         }
         let keys = fresh
@@ -461,7 +462,7 @@ fn append(
             !fresh.logs.is_empty(),
             !fresh.points.is_empty(),
         ],
-        traces: &unique(&mut spans.chain(logs)),
+        traces: &unique(&mut spans.chain(logs).chain(noted.clone())),
         changed: &unique(&mut noted.chain(replaced)),
     };
     parts::add(connection, &brought)
