@@ -93,25 +93,27 @@ impl App {
         };
         let store = Arc::clone(&self.store);
         match tokio::task::spawn_blocking(move || ask(&*store)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error @ StoreError::Cursor)) => Err(Problem::invalid_parameter(
-                "cursor",
-                format!("{error}: give `next_cursor` of the page before, or leave it out for the first page"),
-            )),
-            Ok(Err(error @ (StoreError::Full { .. } | StoreError::Lost { .. }))) => {
-                Err(Problem::unavailable(error.to_string()))
-            }
-            Ok(Err(error @ StoreError::Place(_))) => {
-                Err(Problem::invalid_parameter("destination", error.to_string()))
-            }
-            Ok(Err(error)) => {
-                tracing::error!(%error, "a query failed");
-                Err(Problem::internal(error.to_string()))
-            }
+            Ok(answer) => answer.map_err(refusal_of),
             Err(error) => {
                 tracing::error!(%error, "a query panicked");
                 Err(Problem::internal("the query failed; the server's log says more"))
             }
+        }
+    }
+}
+
+/// What the store refuses, as a client is told.
+pub(crate) fn refusal_of(error: StoreError) -> Problem {
+    match error {
+        StoreError::Cursor => Problem::invalid_parameter(
+            "cursor",
+            format!("{error}: give `next_cursor` of the page before, or leave it out for the first page"),
+        ),
+        StoreError::Full { .. } | StoreError::Lost { .. } => Problem::unavailable(error.to_string()),
+        StoreError::Place(_) => Problem::invalid_parameter("destination", error.to_string()),
+        error => {
+            tracing::error!(%error, "a query failed");
+            Problem::internal(error.to_string())
         }
     }
 }

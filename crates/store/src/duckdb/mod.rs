@@ -1,10 +1,12 @@
 //! The embedded engine: DuckDB, one file.
 
 mod append;
+mod arrow;
 mod attribute;
 mod backup;
 mod changes;
 mod checkpoint;
+mod columns;
 mod compact;
 mod counted;
 mod export;
@@ -34,7 +36,7 @@ mod usage;
 mod value;
 mod write;
 
-use crate::{LiveRecords, PriceOf, Store, StoreError, StreamPosition, Written};
+use crate::{ColumnsPiece, LiveRecords, PriceOf, Store, StoreError, StreamPosition, Written};
 use duckdb::Connection;
 use hashbrown::HashMap;
 use identity::Known;
@@ -47,7 +49,7 @@ use meshscope_api::{
     SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
     UsageRowPage,
 };
-use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
+use meshscope_model::{Batch, SpanId, TraceId};
 use open::FILE;
 use slots::{Counter, Published, Slots};
 use std::ops::ControlFlow;
@@ -366,8 +368,12 @@ impl Store for DuckDb {
         self.read_attributes(|connection, slots| traces::one(connection, slots, trace_id))
     }
 
-    fn trace_columns(&self, trace_id: TraceId) -> Result<Option<SpanColumns>, StoreError> {
-        self.read(|connection| traces::columns(connection, trace_id))
+    fn trace_columns(
+        &self,
+        trace_id: TraceId,
+        take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
+    ) -> Result<bool, StoreError> {
+        self.read(|connection| columns::read(connection, trace_id, take))
     }
 
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError> {
