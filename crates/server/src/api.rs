@@ -4,7 +4,7 @@ use crate::app::{App, now};
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
 use crate::life::{__path_backup, __path_export, backup, export};
 use crate::live::route::{__path_stream, stream};
-use crate::trace::{__path_trace, trace};
+use crate::trace::{__path_search, __path_trace, search, trace};
 use crate::{prices, process};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
@@ -45,6 +45,7 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(session))
         .routes(routes!(traces))
         .routes(routes!(trace))
+        .routes(routes!(search))
         .routes(routes!(span))
         .routes(routes!(logs))
         .routes(routes!(metrics))

@@ -2,15 +2,16 @@
 
 mod columns;
 
-use crate::api::{Answer, found, json, trace_id};
+use crate::api::{Answer, json, params, trace_id};
 use crate::app::App;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
+use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::{COLUMNS_MEDIA_TYPE, Problem, TraceDetail};
 use meshscope_model::TraceId;
 use std::sync::Arc;
 
-pub(crate) fn missing(id: TraceId) -> Problem {
+fn missing(id: TraceId) -> Problem {
     Problem::not_found(format!("there is no trace {id}"))
 }
 
@@ -34,5 +35,29 @@ pub(crate) async fn trace(State(app): State<Arc<App>>, Path(id): Path<String>, h
         return columns::answer(&app, id, &headers).await;
     }
     let trace = app.ask(move |store| store.trace(id)).await?;
-    json(&found(trace, || format!("there is no trace {id}"))?)
+    json(&trace.ok_or_else(|| missing(id))?)
+}
+
+/// Spans of a trace that hold a text, and where in them it is.
+///
+/// Names, services, agents, models, tools, status messages, errors, events, links and attribute values (messages,
+/// arguments and results among them) are looked through in any case. `KEY=VALUE`, `KEY!=VALUE`, `KEY<N`, `KEY<=N`, `KEY>N`,
+/// `KEY>=N` and `KEY~TEXT` ask for an attribute instead, or for `name`, `service`, `agent`, `model`, `tool` or
+/// `status_message`; in double quotes such a text is only a text.
+#[utoipa::path(get, path = "/api/v1/traces/{trace_id}/search",
+    params(
+        ("trace_id" = String, Path, description = "32 hexadecimal digits"),
+        ("q" = String, Query, description = "What is looked for"),
+        ("limit" = Option<u32>, Query, description = "Spans at the most, 1 to 100,000, 10,000 by default"),
+    ),
+    responses((status = 200, body = SpanMatches), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn search(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let id = trace_id(&id)?;
+    let query = SpanSearch::read(&params(query))?;
+    let matches = app.ask(move |store| store.search_trace(id, &query)).await?;
+    json(&matches.ok_or_else(|| missing(id))?)
 }

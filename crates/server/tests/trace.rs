@@ -184,3 +184,122 @@ async fn a_span_in_progress_is_flagged_until_its_end_comes() {
         (1, 0, 1_000_000_000)
     );
 }
+
+/// The spans that a search finds, each with the places that it names.
+async fn search(server: &Server, q: &str) -> Vec<(u64, Vec<String>)> {
+    let q = meshscope_api::params::encode(q);
+    let found = server.get(&format!("traces/{TRACE}/search?q={q}")).await;
+    assert_eq!(found["more"], false);
+    let place = |index: &Value| {
+        let place = &found["places"][index.as_u64().unwrap() as usize];
+        let field = place["field"].as_str().unwrap();
+        place["key"]
+            .as_str()
+            .map_or(field.to_owned(), |key| format!("{field} {key}"))
+    };
+    let spans = found["spans"].as_array().unwrap().iter().map(|span| {
+        let id: SpanId = span["span_id"].as_str().unwrap().parse().unwrap();
+        (
+            id.as_u64(),
+            span["places"].as_array().unwrap().iter().map(place).collect(),
+        )
+    });
+    spans.collect()
+}
+
+#[tokio::test]
+async fn a_search_looks_everywhere_and_says_where_it_found_it() {
+    let server = Server::start().await;
+    let text = |key: &str, text: &str| json!({"key": key, "value": {"stringValue": text}});
+    let messages = json!({"key": "gen_ai.output.messages", "value": {"arrayValue": {"values": [
+        {"kvlistValue": {"values": [{"key": "content", "value": {"stringValue": "A \"Refund\" of\n10 €"}}]}}
+    ]}}});
+    let event = json!({"name": "Refund started", "timeUnixNano": "5", "attributes": [text("why", "asked to REFUND")]});
+    let link =
+        json!({"traceId": TRACE, "spanId": format!("{:016x}", 1), "attributes": [text("of", "refunding")]});
+    let spans = [
+        span(1, &json!({"name": "refund order"})),
+        span(
+            2,
+            &json!({"attributes": [text("gen_ai.prompt", "please rEFUNd me"), messages.clone(), text("b", "no")]}),
+        ),
+        span(3, &json!({"events": [event], "links": [link]})),
+        span(4, &json!({"status": {"code": 2, "message": "refund failed"}})),
+        span(
+            0xabcdef,
+            &json!({"attributes": [{"key": "app.step", "value": {"intValue": "12"}}, text("app.tier", "stringvalue")]}),
+        ),
+    ];
+    keep(&server, &spans).await;
+    let found = search(&server, "Refund").await;
+    let places: Vec<(u64, Vec<&str>)> = found
+        .iter()
+        .map(|(id, places)| (*id, places.iter().map(String::as_str).collect()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            (1, vec!["name"]),
+            (
+                2,
+                vec!["attribute gen_ai.output.messages", "attribute gen_ai.prompt"]
+            ),
+            (3, vec!["event", "event_attribute why", "link_attribute of"]),
+            (4, vec!["status_message"]),
+        ]
+    );
+    let ids =
+        async |q: &str| -> Vec<u64> { search(&server, q).await.into_iter().map(|(id, _)| id).collect() };
+    let none: [u64; 0] = [];
+    assert_eq!(ids("\"Refund\" of\n10 €").await, [2]);
+    assert_eq!(
+        ids("stringValue").await,
+        [0xabcdef],
+        "how values are written is not what they are"
+    );
+    assert_eq!(ids("svc").await.len(), 5);
+    assert_eq!(ids("ABCDEF").await, [0xabcdef]);
+    assert_eq!(ids("app.step=12").await, [0xabcdef]);
+    assert_eq!(ids("app.step>=12").await, [0xabcdef]);
+    assert_eq!(ids("app.step<12").await, none);
+    assert_eq!(ids("b!=yes").await, [2]);
+    assert_eq!(ids("name~REFUND").await, [1]);
+    assert_eq!(ids("name=refund order").await, [1]);
+    assert_eq!(ids("\"app.step=12\"").await, none);
+    assert_eq!(ids("%").await, none, "nothing in it is a pattern");
+    assert_eq!(search(&server, "app.step=12").await[0].1, ["attribute app.step"]);
+    let first = server.get(&format!("traces/{TRACE}/search?q=svc&limit=2")).await;
+    assert_eq!(
+        (first["spans"].as_array().unwrap().len(), &first["more"]),
+        (2, &json!(true))
+    );
+    for (path, status) in [
+        (format!("traces/{TRACE}/search"), 400),
+        (format!("traces/{:032x}/search?q=a", 1), 404),
+        ("traces/x/search?q=a".to_owned(), 400),
+    ] {
+        assert_eq!(ask(&server, &path, &[]).await.status().as_u16(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_search_finds_what_frequent_attributes_hold_before_and_after_they_have_columns() {
+    let server = Server::start().await;
+    for part in 0..3_u64 {
+        let spans: Vec<Value> = (1..=200)
+            .map(|n| {
+                let id = part * 200 + n;
+                let value = if n == 7 { "the needle" } else { "hay" };
+                span(
+                    id,
+                    &json!({"attributes": [{"key": "app.text", "value": {"stringValue": value}}]}),
+                )
+            })
+            .collect();
+        keep(&server, &spans).await;
+    }
+    for q in ["NEEDLE", "app.text=the needle", "app.text~Needle"] {
+        let found: Vec<u64> = search(&server, q).await.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(found, [7, 207, 407], "{q}");
+    }
+}

@@ -15,6 +15,7 @@ use hashbrown::HashMap;
 use meshscope_analysis::TraceSession;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
+use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
@@ -190,6 +191,10 @@ pub trait Store: Send + Sync + 'static {
         trace_id: TraceId,
         take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
     ) -> Result<bool, StoreError>;
+
+    /// Spans of a trace in which what `query` wants is found, and where; `None` when there is no such
+    /// trace.
+    fn search_trace(&self, trace_id: TraceId, query: &SpanSearch) -> Result<Option<SpanMatches>, StoreError>;
 
     /// One span with everything it carries.
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError>;

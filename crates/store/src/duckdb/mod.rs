@@ -27,6 +27,7 @@ mod recent;
 mod retention;
 mod rows;
 mod schema;
+mod search;
 mod sessions;
 mod slots;
 mod space;
@@ -43,6 +44,7 @@ use identity::Known;
 use meshscope_analysis::TraceSession;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
+use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
@@ -374,6 +376,10 @@ impl Store for DuckDb {
         take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
     ) -> Result<bool, StoreError> {
         self.read(|connection| columns::read(connection, trace_id, take))
+    }
+
+    fn search_trace(&self, trace_id: TraceId, query: &SpanSearch) -> Result<Option<SpanMatches>, StoreError> {
+        self.read_attributes(|connection, slots| search::search(connection, slots, trace_id, query))
     }
 
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError> {
