@@ -1,13 +1,14 @@
 //! Typed calls over the API.
 
+pub(crate) mod columns;
 mod fetch;
 
+pub(crate) use columns::columns;
 pub(crate) use fetch::{Fetch, use_fetch};
 
-use gloo_net::http::Request;
+use gloo_net::http::{Request, Response};
 use leptos::prelude::*;
-use meshscope_api::{COLUMNS_MEDIA_TYPE, Params, Problem};
-use meshscope_model::SpanColumns;
+use meshscope_api::{Params, Problem};
 use serde::de::DeserializeOwned;
 use web_sys::AbortSignal;
 
@@ -33,7 +34,7 @@ fn url(origin: &str, path: &str, params: &Params) -> String {
 }
 
 /// A problem for what never became an answer.
-fn unreachable(error: &gloo_net::Error) -> Problem {
+fn unreachable(error: &impl std::fmt::Display) -> Problem {
     Problem {
         title: "The server cannot be reached".to_owned(),
         detail: format!("{error}. Is `meshscope serve` running?"),
@@ -41,22 +42,23 @@ fn unreachable(error: &gloo_net::Error) -> Problem {
     }
 }
 
-async fn bytes(
+/// A good answer, its body still to be read; any other is a problem.
+async fn send(
     origin: &str,
     path: &str,
     params: &Params,
     accept: &str,
     abort: Option<&AbortSignal>,
-) -> Result<Vec<u8>, Problem> {
+) -> Result<Response, Problem> {
     let request = Request::get(&url(origin, path, params))
         .header("accept", accept)
         .abort_signal(abort);
     let response = request.send().await.map_err(|error| unreachable(&error))?;
+    if response.ok() {
+        return Ok(response);
+    }
     let status = response.status();
     let body = response.binary().await.map_err(|error| unreachable(&error))?;
-    if response.ok() {
-        return Ok(body);
-    }
     Err(serde_json::from_slice(&body).unwrap_or_else(|_| Problem {
         status,
         ..Problem::internal(format!("the server answered {status} to {path}"))
@@ -70,19 +72,8 @@ pub(crate) async fn get<T: DeserializeOwned>(
     params: &Params,
     abort: Option<&AbortSignal>,
 ) -> Result<T, Problem> {
-    let body = bytes(origin, path, params, "application/json", abort).await?;
+    let response = send(origin, path, params, "application/json", abort).await?;
+    let body = response.binary().await.map_err(|error| unreachable(&error))?;
     serde_json::from_slice(&body)
         .map_err(|error| Problem::internal(format!("the answer to {path} cannot be read: {error}")))
-}
-
-/// The columns of a trace.
-pub(crate) async fn columns(
-    origin: &str,
-    trace_id: &str,
-    abort: Option<&AbortSignal>,
-) -> Result<SpanColumns, Problem> {
-    let path = format!("traces/{}", meshscope_api::params::encode(trace_id));
-    let body = bytes(origin, &path, &Params::default(), COLUMNS_MEDIA_TYPE, abort).await?;
-    meshscope_api::columns::decode(&body)
-        .map_err(|error| Problem::internal(format!("the trace cannot be read: {error}")))
 }

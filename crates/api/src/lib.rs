@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod params;
 pub mod problem;
 pub mod query;
+pub mod search;
 pub mod session;
 pub mod span;
 pub mod status;

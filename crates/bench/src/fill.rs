@@ -35,7 +35,7 @@ fn origin(mut origin: Origin) -> Origin {
 }
 
 /// A span as the receiver hands it to the store.
-fn understood(span: Span, prices: &Prices) -> SpanEntry {
+pub(crate) fn understood(span: Span, prices: &Prices) -> SpanEntry {
     let mut facts = semconv::span(&span);
     facts.origin = origin(facts.origin);
     semconv::last_resort(&span, &mut facts);

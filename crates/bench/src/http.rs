@@ -66,7 +66,20 @@ impl Connection {
         self.answer()
     }
 
+    /// Asks for a path with more of a head, and gives the body's packets as they come; the status.
+    pub(crate) fn stream(&mut self, path: &str, head: &str, packet: impl FnMut(Vec<u8>)) -> io::Result<u16> {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n{head}\r\n\r\n", self.host);
+        self.stream.get_mut().write_all(head.as_bytes())?;
+        self.packets(packet)
+    }
+
     fn answer(&mut self) -> io::Result<Answer> {
+        let mut body = Vec::new();
+        let status = self.packets(|packet| body.extend(packet))?;
+        Ok(Answer { status, body })
+    }
+
+    fn packets(&mut self, mut packet: impl FnMut(Vec<u8>)) -> io::Result<u16> {
         let line = self.line()?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| broken("no status"))?;
@@ -82,27 +95,26 @@ impl Connection {
                 None => break,
             }
         }
-        let mut body = Vec::new();
-        if chunked {
-            loop {
-                let size = self.line()?;
-                let size = usize::from_str_radix(size.trim(), 16).map_err(|_| broken("no chunk size"))?;
-                self.take(size, &mut body)?;
-                self.line()?;
-                if size == 0 {
-                    break;
-                }
-            }
-        } else {
-            self.take(length, &mut body)?;
+        if !chunked {
+            packet(self.take(length)?);
+            return Ok(status);
         }
-        Ok(Answer { status, body })
+        loop {
+            let size = self.line()?;
+            let size = usize::from_str_radix(size.trim(), 16).map_err(|_| broken("no chunk size"))?;
+            let bytes = self.take(size)?;
+            self.line()?;
+            if size == 0 {
+                return Ok(status);
+            }
+            packet(bytes);
+        }
     }
 
-    fn take(&mut self, length: usize, into: &mut Vec<u8>) -> io::Result<()> {
-        let start = into.len();
-        into.resize(start + length, 0);
-        self.stream.read_exact(&mut into[start..])
+    fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn line(&mut self) -> io::Result<String> {

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod columns;
 mod crash;
 mod figures;
 mod fill;
@@ -28,6 +29,7 @@ const HELP: &str = "cargo xtask bench WHAT
   ingest [SPANS]         durable spans/s over OTLP/HTTP, latency, CPU, memory, size, the raw engine's rows/s
   store [SPANS]          the store without sockets; cold start and idle memory on what it wrote
   query [SPANS [TIMES]]  every list and chart of the API at random places, idle and while spans come in
+  columns [SPANS]        a long trace as columns: first spans, all of them, bytes a span, decoding
   live [SPANS]           what 200 subscribers of the stream cost, and whether they miss anything
   paint [RUNS]           first paint and first row of the studio from a cold cache
   all [SPANS]            all of them
@@ -91,6 +93,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
         "ingest" => ingest::run(spans),
         "store" => store::run(spans),
         "query" => query::run(spans, args.number(1, query::TIMES)),
+        "columns" => columns::run(spans),
         "live" => {
             runtime()?.block_on(live::run(args.number(0, 800_000) as u64));
             Ok(())
@@ -108,6 +111,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             ingest::run(spans)?;
             store::run(spans)?;
             query::run(spans, query::TIMES)?;
+            columns::run(spans)?;
             runtime()?.block_on(live::run(spans as u64));
             runtime()?.block_on(paint::run(5));
             Ok(())

@@ -311,6 +311,12 @@ fn columns_of(spans: &[Span]) -> meshscope_model::SpanColumns {
         start_time: spans.iter().map(|span| span.start_time).collect(),
         duration: vec![5; n],
         name: vec![1; n],
+        event_row: (0..n as u32).collect(),
+        event_time: spans.iter().map(|span| span.start_time + 3).collect(),
+        event_name: vec![1; n],
+        event_kind: vec![1; n],
+        link_row: vec![0],
+        link_count: vec![2],
         ..meshscope_model::SpanColumns::default()
     }
 }

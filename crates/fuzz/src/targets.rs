@@ -101,10 +101,31 @@ pub(crate) const TARGETS: &[Target] = &[
     }),
     target("prices", Form::Json, Seeds::Prices, prices),
     target("query", Form::Bytes, Seeds::Query, query),
-    target("columns", Form::Bytes, Seeds::Columns, |b| {
-        columns::decode(b).map_or(0, |c| 1 + c.span_id.len())
-    }),
+    target("columns", Form::Bytes, Seeds::Columns, stream_of_columns),
 ];
+
+/// The same bytes at once and in packets lead to the same columns.
+fn stream_of_columns(bytes: &[u8]) -> usize {
+    let whole = columns::decode(bytes);
+    let mut decoder = columns::Decoder::default();
+    let packet = 1 + bytes.len() % 61;
+    for packet in bytes.chunks(packet) {
+        if decoder.push(packet).is_err() {
+            break;
+        }
+    }
+    let decoded = decoder.columns().clone();
+    assert_eq!(
+        decoder.finish(),
+        whole,
+        "packets of {packet} bytes decode differently"
+    );
+    // Whatever came in whole chunks can be asked for its parts.
+    let rows = 0..decoded.len();
+    rows.map(|row| decoded.events(row).len() + decoded.name(row).len())
+        .sum::<usize>()
+        + usize::from(whole.is_ok())
+}
 
 fn otlp(signal: Signal, encoding: Encoding, body: &[u8]) -> usize {
     done(decode(signal, encoding, body))

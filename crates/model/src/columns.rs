@@ -3,10 +3,12 @@
 //! This is what the studio holds and draws. A span is a row number; no object a span exists.
 //! Payload attributes are not here: they are fetched for the span that is opened.
 
+mod strings;
+
 use crate::facts::Operation;
 use crate::id::{SpanId, TraceId};
 use crate::span::{SpanKind, StatusCode};
-use std::collections::HashMap;
+use strings::Interned;
 
 /// Bits of [`SpanColumns::flags`].
 pub mod flag {
@@ -27,7 +29,49 @@ pub mod flag {
 /// Stands for an absent number in the optional columns.
 pub const ABSENT: i64 = i64::MIN;
 
-/// Spans of one trace, in the order of (start, span id). All columns have the same length.
+/// What a span event marks; the numbers stand in [`SpanColumns::event_kind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EventKind {
+    /// Anything else.
+    #[default]
+    Other = 0,
+    /// Something went wrong: `exception`, or `error` of dialects that have no exceptions.
+    Exception = 1,
+    /// The first token of an answer came.
+    FirstToken = 2,
+}
+
+impl EventKind {
+    /// The kind that an event's name says.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let last = name.rsplit(['.', ':']).next().unwrap_or(name);
+        let is = |word: &str| last.eq_ignore_ascii_case(word);
+        if is("exception") || is("error") {
+            return Self::Exception;
+        }
+        // `gen_ai.first_token`, `llm.firstToken`, OpenInference's `First Token Stream Event`.
+        let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        if letters.to_ascii_lowercase().contains("firsttoken") {
+            Self::FirstToken
+        } else {
+            Self::Other
+        }
+    }
+
+    /// The kind with number `n`; unknown numbers are [`EventKind::Other`].
+    #[must_use]
+    pub fn from_number(n: u8) -> Self {
+        match n {
+            1 => Self::Exception,
+            2 => Self::FirstToken,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Spans of one trace, in the order of (start, span id). The columns of spans have one value a
+/// span, those of events one a span event, those of links one a span that has links.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SpanColumns {
     /// The trace.
@@ -72,6 +116,18 @@ pub struct SpanColumns {
     pub total_tokens: Vec<i64>,
     /// Cost in pico-dollars counted by the ledger, or [`ABSENT`].
     pub cost: Vec<i64>,
+    /// The span (row) of each span event, ascending.
+    pub event_row: Vec<u32>,
+    /// When it happened, ns since the epoch.
+    pub event_time: Vec<i64>,
+    /// Its name, index into `strings`.
+    pub event_name: Vec<u32>,
+    /// [`EventKind`] number.
+    pub event_kind: Vec<u8>,
+    /// The spans (rows) that have links, ascending.
+    pub link_row: Vec<u32>,
+    /// How many links each of them has.
+    pub link_count: Vec<u32>,
 }
 
 /// One row to add to columns.
@@ -115,37 +171,35 @@ pub struct SpanRow<'a> {
     pub total_tokens: Option<i64>,
     /// Cost in pico-dollars.
     pub cost: Option<i64>,
+    /// How many links to other spans it has.
+    pub links: u32,
 }
 
 /// Builds [`SpanColumns`] row by row.
 #[derive(Debug, Default)]
 pub struct ColumnsBuilder {
     columns: SpanColumns,
-    interned: HashMap<String, u32>,
+    interned: Interned,
 }
 
 impl ColumnsBuilder {
     /// Empty columns of a trace.
     #[must_use]
     pub fn new(trace_id: TraceId) -> Self {
-        let columns = SpanColumns {
-            trace_id,
-            strings: vec![String::new()],
-            ..SpanColumns::default()
-        };
         Self {
-            columns,
-            interned: HashMap::from([(String::new(), 0)]),
+            columns: SpanColumns {
+                trace_id,
+                ..SpanColumns::default()
+            },
+            interned: Interned::default(),
         }
     }
 
     fn intern(&mut self, text: &str) -> u32 {
-        if let Some(index) = self.interned.get(text) {
-            return *index;
+        let (index, new) = self.interned.index(text);
+        if let Some(text) = new {
+            self.columns.strings.push(text.to_owned());
         }
-        let index = u32::try_from(self.columns.strings.len()).unwrap_or(0);
-        self.columns.strings.push(text.to_owned());
-        self.interned.insert(text.to_owned(), index);
         index
     }
 
@@ -176,12 +230,49 @@ impl ColumnsBuilder {
         c.output_tokens.push(row.output_tokens.unwrap_or(ABSENT));
         c.total_tokens.push(row.total_tokens.unwrap_or(ABSENT));
         c.cost.push(row.cost.unwrap_or(ABSENT));
+        if row.links > 0 {
+            c.link_row.push(c.last_row());
+            c.link_count.push(row.links);
+        }
     }
 
-    /// The finished columns.
+    /// Adds an event of the row that was added last; without a row it is passed over.
+    pub fn push_event(&mut self, time: i64, name: &str) {
+        if self.columns.is_empty() {
+            return;
+        }
+        let (kind, name) = (EventKind::of(name), self.intern(name));
+        let c = &mut self.columns;
+        c.event_row.push(c.last_row());
+        c.event_time.push(time);
+        c.event_name.push(name);
+        c.event_kind.push(kind as u8);
+    }
+
+    /// How many rows wait to be taken.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Takes the rows so far as a piece of a longer whole: its rows count from 0, its `strings` are
+    /// only those that are new, and its indexes are those of the whole, where 0 is the empty string
+    /// and the new strings follow those of the pieces before.
+    #[must_use]
+    pub fn take(&mut self) -> SpanColumns {
+        let next = SpanColumns {
+            trace_id: self.columns.trace_id,
+            ..SpanColumns::default()
+        };
+        std::mem::replace(&mut self.columns, next)
+    }
+
+    /// The finished columns, when nothing was taken before.
     #[must_use]
     pub fn finish(self) -> SpanColumns {
-        self.columns
+        let mut columns = self.columns;
+        columns.strings.insert(0, String::new());
+        columns
     }
 }
 
@@ -190,6 +281,10 @@ impl SpanColumns {
     #[must_use]
     pub fn len(&self) -> usize {
         self.span_id.len()
+    }
+
+    fn last_row(&self) -> u32 {
+        u32::try_from(self.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
     /// True when there are none.
@@ -229,5 +324,87 @@ impl SpanColumns {
     #[must_use]
     pub fn has_flag(&self, row: usize, bits: u8) -> bool {
         self.flags.get(row).is_some_and(|flags| flags & bits != 0)
+    }
+
+    /// The events of span `row`, as indexes into the columns of events.
+    #[must_use]
+    pub fn events(&self, row: usize) -> std::ops::Range<usize> {
+        let before = |limit: usize| self.event_row.partition_point(|of| (*of as usize) < limit);
+        before(row)..before(row.saturating_add(1))
+    }
+
+    /// How many links span `row` has.
+    #[must_use]
+    pub fn links(&self, row: usize) -> u32 {
+        let found = u32::try_from(row).ok();
+        let found = found.and_then(|row| self.link_row.binary_search(&row).ok());
+        found.and_then(|at| self.link_count.get(at).copied()).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_and_links_are_found_by_their_span() {
+        let mut builder = ColumnsBuilder::new(TraceId::from_u128(1));
+        builder.push_event(1, "of no span");
+        for (n, links) in [(1_u64, 0), (2, 3), (3, 0)] {
+            builder.push(&SpanRow {
+                span_id: SpanId::from_u64(n),
+                links,
+                ..SpanRow::default()
+            });
+            if n != 1 {
+                builder.push_event(5, "exception");
+                builder.push_event(6, "retry");
+            }
+        }
+        let columns = builder.finish();
+        assert_eq!(
+            [0, 1, 2, 3].map(|row| columns.events(row)),
+            [0..0, 0..2, 2..4, 4..4]
+        );
+        assert_eq!([0, 1, 2].map(|row| columns.links(row)), [0, 3, 0]);
+        assert_eq!(columns.event_kind, [1, 0, 1, 0]);
+        assert_eq!(columns.string(columns.event_name[3]), "retry");
+    }
+
+    #[test]
+    fn kinds_of_events_are_read_off_their_names() {
+        for (name, kind) in [
+            ("exception", EventKind::Exception),
+            ("error", EventKind::Exception),
+            ("agent.Error", EventKind::Exception),
+            ("error_budget", EventKind::Other),
+            ("gen_ai.first_token", EventKind::FirstToken),
+            ("First Token Stream Event", EventKind::FirstToken),
+            ("llm.firstToken", EventKind::FirstToken),
+            ("", EventKind::Other),
+        ] {
+            assert_eq!(EventKind::of(name), kind, "{name}");
+            assert_eq!(EventKind::from_number(kind as u8), kind);
+        }
+    }
+
+    #[test]
+    fn pieces_go_on_with_the_strings_of_those_before() {
+        let mut builder = ColumnsBuilder::new(TraceId::from_u128(1));
+        let mut push = |builder: &mut ColumnsBuilder, name: &str| {
+            builder.push(&SpanRow {
+                name,
+                ..SpanRow::default()
+            });
+            builder.take()
+        };
+        let pieces = ["a", "b", "a"].map(|name| push(&mut builder, name));
+        assert_eq!(pieces.each_ref().map(|piece| piece.name[0]), [1, 2, 1]);
+        assert_eq!(
+            pieces.each_ref().map(|piece| piece.strings.len()),
+            [1, 1, 0],
+            "a string crosses once"
+        );
+        assert_eq!(builder.waiting(), 0);
     }
 }

@@ -4,14 +4,15 @@ use crate::app::{App, now};
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
 use crate::life::{__path_backup, __path_export, backup, export};
 use crate::live::route::{__path_stream, stream};
+use crate::trace::{__path_search, __path_trace, search, trace};
 use crate::{prices, process};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use meshscope_api::{
-    COLUMNS_MEDIA_TYPE, Gap, ListQuery, LiveStatus, LogPage, LogQuery, MetricDetail, MetricList, Params,
-    Position, Problem, ProjectList, Queue, SeriesQuery, ServerStatus, SessionDetail, SessionPage, SpanDetail,
-    TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
+    Gap, ListQuery, LiveStatus, LogPage, LogQuery, MetricDetail, MetricList, Params, Position, Problem,
+    ProjectList, Queue, SeriesQuery, ServerStatus, SessionDetail, SessionPage, SpanDetail, TracePage,
+    UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{SpanId, TraceId};
 use meshscope_telemetry::semconv::provenance::provenance;
@@ -44,6 +45,7 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(session))
         .routes(routes!(traces))
         .routes(routes!(trace))
+        .routes(routes!(search))
         .routes(routes!(span))
         .routes(routes!(logs))
         .routes(routes!(metrics))
@@ -98,11 +100,11 @@ pub(crate) fn params(query: Option<String>) -> Params {
     Params::parse(&query.unwrap_or_default())
 }
 
-fn found<T>(answer: Option<T>, what: impl FnOnce() -> String) -> Result<T, Problem> {
+pub(crate) fn found<T>(answer: Option<T>, what: impl FnOnce() -> String) -> Result<T, Problem> {
     answer.ok_or_else(|| Problem::not_found(what()))
 }
 
-fn trace_id(text: &str) -> Result<TraceId, Problem> {
+pub(crate) fn trace_id(text: &str) -> Result<TraceId, Problem> {
     text.parse()
         .map_err(|error| Problem::invalid_parameter("trace_id", format!("{error}")))
 }
@@ -218,37 +220,6 @@ async fn session(State(app): State<Arc<App>>, Path(id): Path<String>, RawQuery(q
 async fn traces(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
     let query = ListQuery::read(&params(query))?;
     json(&app.ask(move |store| store.traces(&query, now())).await?)
-}
-
-/// One trace: the summary with every span in full as JSON, or the spans as columns.
-#[utoipa::path(get, path = "/api/v1/traces/{trace_id}",
-    params(("trace_id" = String, Path, description = "32 hexadecimal digits")),
-    responses(
-        (status = 200, description = "JSON, or columns with `Accept: application/vnd.meshscope.columns`",
-         content((TraceDetail = "application/json"), (Vec<u8> = "application/vnd.meshscope.columns"))),
-        (status = 404, body = Problem)))]
-async fn trace(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
-    let id = trace_id(&id)?;
-    let missing = || format!("there is no trace {id}");
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if accept.contains(COLUMNS_MEDIA_TYPE) {
-        let encoded = app
-            .ask(move |store| {
-                Ok(store
-                    .trace_columns(id)?
-                    .map(|c| meshscope_api::columns::encode(&c)))
-            })
-            .await?;
-        let types = [
-            (header::CONTENT_TYPE, COLUMNS_MEDIA_TYPE),
-            (header::CACHE_CONTROL, "no-store"),
-        ];
-        return Ok((types, found(encoded, missing)?).into_response());
-    }
-    json(&found(app.ask(move |store| store.trace(id)).await?, missing)?)
 }
 
 /// One span with everything it carries.

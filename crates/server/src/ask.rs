@@ -82,7 +82,7 @@ impl Drop for Asked {
     }
 }
 
-fn problem(error: &StoreError) -> Problem {
+pub(crate) fn problem(error: &StoreError) -> Problem {
     match error {
         StoreError::Cursor => Problem::invalid_parameter(
             "cursor",

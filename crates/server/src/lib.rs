@@ -17,12 +17,14 @@ mod live;
 mod mcp_mesh;
 mod metrics;
 mod otlp;
+mod pour;
 mod prices;
 mod process;
 mod retention;
 mod serve;
 mod stats;
 mod studio;
+mod trace;
 mod transfer;
 
 pub use serve::{Running, start};

@@ -237,6 +237,7 @@ async fn every_route_is_in_the_document_and_columns_come_by_accept() {
         "sessions/{session_id}",
         "traces",
         "traces/{trace_id}",
+        "traces/{trace_id}/search",
         "traces/{trace_id}/spans/{span_id}",
         "logs",
         "metrics",

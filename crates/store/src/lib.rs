@@ -16,6 +16,7 @@ use hashbrown::HashMap;
 use meshscope_analysis::TraceSession;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
+use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
@@ -124,6 +125,15 @@ impl StoreError {
 /// price table.
 pub type PriceOf<'a> = dyn Fn(Option<&str>, &str, &Usage) -> Option<(i64, String)> + 'a;
 
+/// A piece of a trace as columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnsPiece {
+    /// How many spans all pieces together have.
+    pub spans: u64,
+    /// The piece, as `ColumnsBuilder::take` gives it.
+    pub columns: SpanColumns,
+}
+
 /// What a write changed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Written {
@@ -177,8 +187,18 @@ pub trait Store: Send + Sync + 'static {
     /// One trace with every span in full.
     fn trace(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, StoreError>;
 
-    /// One trace as columns, in the order of (start, span id).
-    fn trace_columns(&self, trace_id: TraceId) -> Result<Option<SpanColumns>, StoreError>;
+    /// Gives the spans of a trace to `take` as columns, piece by piece in the order of (start, span
+    /// id), as they were at one moment; `take` may break off between pieces. The first piece is small
+    /// and comes early. False when there is no such trace.
+    fn trace_columns(
+        &self,
+        trace_id: TraceId,
+        take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
+    ) -> Result<bool, StoreError>;
+
+    /// Spans of a trace in which what `query` wants is found, and where; `None` when there is no such
+    /// trace.
+    fn search_trace(&self, trace_id: TraceId, query: &SpanSearch) -> Result<Option<SpanMatches>, StoreError>;
 
     /// One span with everything it carries.
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError>;

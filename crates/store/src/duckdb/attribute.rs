@@ -47,7 +47,7 @@ fn listed(one: &AttributeFilter) -> (String, Vec<Value>) {
 }
 
 /// SQL of one comparison of a value as [`super::value`] writes it, with its parameters.
-fn compare(column: &str, filter: &AttributeFilter) -> (String, Vec<Value>) {
+pub(super) fn compare(column: &str, filter: &AttributeFilter) -> (String, Vec<Value>) {
     let text = |text: String| Value::Text(text);
     let number = |sign: &str| {
         let n = filter.value.parse().unwrap_or(f64::NAN);

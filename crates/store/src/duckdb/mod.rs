@@ -1,10 +1,12 @@
 //! The embedded engine: DuckDB, one file.
 
 mod append;
+mod arrow;
 mod attribute;
 mod backup;
 mod changes;
 mod checkpoint;
+mod columns;
 mod compact;
 mod counted;
 mod export;
@@ -25,6 +27,7 @@ mod recent;
 mod retention;
 mod rows;
 mod schema;
+mod search;
 mod sessions;
 mod slots;
 mod space;
@@ -35,20 +38,21 @@ mod value;
 mod write;
 
 use crate::stop::running;
-use crate::{LiveRecords, PriceOf, Store, StoreError, StreamPosition, Written};
+use crate::{ColumnsPiece, LiveRecords, PriceOf, Store, StoreError, StreamPosition, Written};
 use duckdb::Connection;
 use hashbrown::HashMap;
 use identity::Known;
 use meshscope_analysis::TraceSession;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
+use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
     SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
     UsageRowPage,
 };
-use meshscope_model::{Batch, SpanColumns, SpanId, TraceId};
+use meshscope_model::{Batch, SpanId, TraceId};
 use open::FILE;
 use slots::{Counter, Published, Slots};
 use std::ops::ControlFlow;
@@ -368,8 +372,16 @@ impl Store for DuckDb {
         self.read_attributes(|connection, slots| traces::one(connection, slots, trace_id))
     }
 
-    fn trace_columns(&self, trace_id: TraceId) -> Result<Option<SpanColumns>, StoreError> {
-        self.read(|connection| traces::columns(connection, trace_id))
+    fn trace_columns(
+        &self,
+        trace_id: TraceId,
+        take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
+    ) -> Result<bool, StoreError> {
+        self.read(|connection| columns::read(connection, trace_id, take))
+    }
+
+    fn search_trace(&self, trace_id: TraceId, query: &SpanSearch) -> Result<Option<SpanMatches>, StoreError> {
+        self.read_attributes(|connection, slots| search::search(connection, slots, trace_id, query))
     }
 
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError> {

@@ -8,8 +8,7 @@ use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
 use meshscope_api::{ListQuery, SpanDetail, TraceDetail, TracePage, TraceSummary};
-use meshscope_model::columns::{ColumnsBuilder, SpanRow, flag};
-use meshscope_model::{Operation, SpanColumns, SpanId, SpanKind, StatusCode, TraceId};
+use meshscope_model::{SpanId, TraceId};
 
 /// The grouping: one row a trace of `page`, columns read by [`summary`].
 fn grouped(page: &Page) -> String {
@@ -322,77 +321,4 @@ pub(super) fn span(
         condition: &condition,
     };
     Ok(read::spans(connection, slots, &wanted)?.first().map(detail))
-}
-
-/// One trace as columns, in the order of (start, span id).
-pub(super) fn columns(connection: &Connection, trace_id: TraceId) -> Result<Option<SpanColumns>, StoreError> {
-    let Some((first, last)) = parts::window_of(connection, trace_id)? else {
-        return Ok(None);
-    };
-    let sql = format!(
-        "WITH page_traces(trace_id) AS (VALUES ('{trace_id}'::UUID)),
-        page_sessions AS (SELECT NULL::VARCHAR AS project, NULL::VARCHAR AS session_id WHERE false),
-        {}
-        SELECT s.span_id, s.parent_span_id, s.start_time, s.duration, s.name, s.service, s.agent, s.model, s.tool,
-            s.error, s.kind, s.status, s.operation, s.blocked, s.end_time, s.reported_duration IS NOT NULL, s.noise,
-            s.time_to_first_token, u.input, u.output, u.total, u.cost
-        FROM spans s LEFT JOIN (SELECT span_id, {} AS input, {} AS output, {} AS total, {} AS cost
-            FROM page_ledger WHERE trace_id = '{trace_id}'::UUID GROUP BY span_id) u ON u.span_id = s.span_id
-        WHERE s.trace_id = '{trace_id}'::UUID AND s.start_time BETWEEN {first} AND {last} ORDER BY s.start_time, s.span_id",
-        counted::of_page((first, last)),
-        read::sum_of("input_tokens"),
-        read::sum_of("output_tokens"),
-        read::sum_of("total_tokens"),
-        read::sum_of("cost"),
-    );
-    let mut builder = ColumnsBuilder::new(trace_id);
-    read::rows(
-        connection,
-        "read the columns of a trace",
-        &sql,
-        Vec::new(),
-        |row| {
-            let text = |index: usize| row.get::<_, Option<String>>(index);
-            let texts = [text(4)?, text(5)?, text(6)?, text(7)?, text(8)?, text(9)?];
-            let [name, service, agent, model, tool, error] = &texts;
-            let word = |text: &'_ Option<String>| text.clone().unwrap_or_default();
-            let (blocked, ended): (bool, Option<i64>) = (row.get(13)?, row.get(14)?);
-            let start: i64 = row.get(2)?;
-            let bits = [
-                (flag::ERROR, error.is_some() && !blocked),
-                (flag::BLOCKED, blocked),
-                (flag::IN_PROGRESS, ended.is_none()),
-                (flag::REPORTED_DURATION, row.get(15)?),
-                (flag::NOISE, row.get(16)?),
-                (flag::ENDS_BEFORE_START, ended.is_some_and(|end| end < start)),
-            ];
-            builder.push(&SpanRow {
-                span_id: SpanId::from_u64(row.get(0)?),
-                parent_span_id: row.get::<_, Option<u64>>(1)?.map(SpanId::from_u64),
-                start_time: start,
-                duration: row.get(3)?,
-                name: &word(name),
-                service: &word(service),
-                agent: &word(agent),
-                model: &word(model),
-                tool: &word(tool),
-                message: &word(error),
-                kind: SpanKind::from_number(i64::from(row.get::<_, u8>(10)?)),
-                status: StatusCode::from_number(i64::from(row.get::<_, u8>(11)?)),
-                operation: Operation::from_number(row.get(12)?),
-                flags: bits
-                    .iter()
-                    .filter(|(_, set)| *set)
-                    .fold(0, |flags, (bit, _)| flags | bit),
-                time_to_first_token: row.get(17)?,
-                input_tokens: row.get(18)?,
-                output_tokens: row.get(19)?,
-                total_tokens: row.get(20)?,
-                cost: row.get(21)?,
-            });
-            Ok(())
-        },
-    )?;
-    let columns = builder.finish();
-    Ok((!columns.is_empty()).then_some(columns))
 }

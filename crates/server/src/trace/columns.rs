@@ -1,0 +1,72 @@
+//! A trace as columns, a chunk after the other as the store gives them.
+
+use super::missing;
+use crate::api::Answer;
+use crate::app::App;
+use crate::ask;
+use crate::pour::{Coding, Stopped, pour};
+use axum::http::HeaderMap;
+use meshscope_api::COLUMNS_MEDIA_TYPE;
+use meshscope_api::columns::{self, Totals};
+use meshscope_model::TraceId;
+use meshscope_store::{ColumnsPiece, Store};
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+pub(super) async fn answer(app: &Arc<App>, id: TraceId, headers: &HeaderMap) -> Answer {
+    let store = Arc::clone(&app.store);
+    pour(COLUMNS_MEDIA_TYPE, Coding::of(headers), move |out| {
+        write(&*store, id, out)
+    })
+    .await
+}
+
+/// What was written so far.
+#[derive(Default)]
+struct Written {
+    begun: bool,
+    totals: Totals,
+    /// The reader has gone.
+    gone: bool,
+}
+
+impl Written {
+    fn piece(&mut self, id: TraceId, piece: &ColumnsPiece, out: &mut dyn Write) -> io::Result<()> {
+        if !self.begun {
+            out.write_all(&columns::header(id, Some(piece.spans)))?;
+            self.begun = true;
+        }
+        self.totals.add(&piece.columns);
+        out.write_all(&columns::chunk(&piece.columns))?;
+        out.flush()
+    }
+}
+
+fn write(store: &dyn Store, id: TraceId, out: &mut dyn Write) -> Result<(), Stopped> {
+    let mut written = Written::default();
+    let there = store.trace_columns(id, &mut |piece| {
+        if written.piece(id, &piece, out).is_ok() {
+            return ControlFlow::Continue(());
+        }
+        written.gone = true;
+        ControlFlow::Break(())
+    });
+    if written.gone {
+        return Err(Stopped::Gone);
+    }
+    match there {
+        Ok(_) if written.begun => {
+            out.write_all(&columns::end(written.totals))?;
+            Ok(out.flush()?)
+        }
+        Ok(_) => Err(missing(id).into()),
+        // The reader has a part of it, and learns why there is no more.
+        Err(error) if written.begun => {
+            let problem = ask::problem(&error);
+            out.write_all(&columns::refusal(&problem.detail))?;
+            Ok(out.flush()?)
+        }
+        Err(error) => Err(ask::problem(&error).into()),
+    }
+}
