@@ -5,9 +5,11 @@
 
 pub mod cost;
 pub mod critical_path;
+pub mod fold;
 pub mod live;
 pub mod metric;
 pub mod prices;
+pub mod quantile;
 pub mod self_time;
 pub mod session;
 pub mod totals;
@@ -17,6 +19,7 @@ pub mod tree;
 mod testing;
 
 pub use critical_path::{Segment, critical_path};
+pub use fold::{Folding, Group};
 pub use live::{LiveCounts, LiveFold, LiveTrace};
 pub use prices::{PriceTable, Prices};
 pub use self_time::{own_time, own_times};
