@@ -2,6 +2,7 @@
 
 use crate::rows::Rows;
 use crate::waterfall::drawn_times;
+use meshscope_analysis::Tree;
 use meshscope_analysis::tree::NONE;
 use meshscope_model::SpanColumns;
 
@@ -28,11 +29,12 @@ pub struct Minimap {
 }
 
 impl Minimap {
-    /// Paints all lines of `rows` into `lanes` lanes of `width` cells that stand for the time
+    /// Paints all lines of `rows`, of a folded group its members, into `lanes` lanes of `width` cells that stand for the time
     /// from `start` to `end`; spans in progress go on to `now`. All times ns since the epoch.
     #[must_use]
     pub fn paint(
         columns: &SpanColumns,
+        tree: &Tree,
         rows: &Rows,
         (start, end): (i64, i64),
         now: i64,
@@ -55,16 +57,19 @@ impl Minimap {
             ) else {
                 break;
             };
-            let (from, to) = drawn_times(columns, found.span as usize, now);
-            if to < start || from >= end.max(start.saturating_add(1)) {
-                continue;
-            }
-            let (from, to) = (cell(from), cell(to));
-            let mut at = next_free(free, from);
-            while at < to.max(from + 1).min(width) {
-                cells[at] = found.span;
-                free[at] = at as u32 + 1;
-                at = next_free(free, at);
+            let own = [found.span];
+            for span in rows.drawn_spans(tree, found, &own).iter().rev() {
+                let (from, to) = drawn_times(columns, *span as usize, now);
+                if to < start || from >= end.max(start.saturating_add(1)) {
+                    continue;
+                }
+                let (from, to) = (cell(from), cell(to));
+                let mut at = next_free(free, from);
+                while at < to.max(from + 1).min(width) {
+                    cells[at] = *span;
+                    free[at] = at as u32 + 1;
+                    at = next_free(free, at);
+                }
             }
         }
         Self { width, cells }
@@ -109,12 +114,12 @@ fn next_free(free: &mut [u32], at: usize) -> usize {
 mod tests {
     use super::*;
     use crate::testing::{columns, spans};
-    use meshscope_analysis::Tree;
     use proptest::prelude::*;
 
     fn runs(c: &SpanColumns, times: (i64, i64), size: (usize, usize)) -> Vec<(usize, usize, usize, u32)> {
-        let rows = Rows::new(&Tree::build(c), c, false);
-        let map = Minimap::paint(c, &rows, times, 0, size);
+        let tree = Tree::build(c);
+        let rows = Rows::new(&tree, c, false);
+        let map = Minimap::paint(c, &tree, &rows, times, 0, size);
         map.runs()
             .map(|run| (run.lane, run.from, run.to, run.span))
             .collect()
@@ -162,13 +167,25 @@ mod tests {
         assert_eq!(runs(&c, (i64::MIN, i64::MAX), (2, 1)).len(), 1);
     }
 
+    #[test]
+    fn a_folded_group_shows_its_members() {
+        let all: Vec<_> = (1..=5).map(|id| (id, 0, id as i64 * 10, 5)).collect();
+        let c = columns(&all);
+        let tree = Tree::build(&c);
+        let mut rows = Rows::new(&tree, &c, false);
+        rows.set_grouping(&tree, &c, true);
+        let map = Minimap::paint(&c, &tree, &rows, (0, 60), 0, (12, 1));
+        let found: Vec<_> = map.runs().map(|run| (run.from, run.to, run.span)).collect();
+        assert_eq!(found, [(2, 3, 0), (4, 5, 1), (6, 7, 2), (8, 9, 3), (10, 11, 4)]);
+    }
+
     proptest! {
         #[test]
         fn a_cell_is_filled_exactly_where_a_span_is(spans in spans(25), width in 1..50_usize, lanes in 1..6_usize) {
             let c = columns(&spans);
             let tree = Tree::build(&c);
             let rows = Rows::new(&tree, &c, false);
-            let map = Minimap::paint(&c, &rows, (0, 100), 0, (width, lanes));
+            let map = Minimap::paint(&c, &tree, &rows, (0, 100), 0, (width, lanes));
             let shared = c.len().max(lanes);
             for lane in 0..lanes {
                 for cell in 0..width {

@@ -180,12 +180,13 @@ pub(crate) fn WaterfallView(
         }
         match hit(&event) {
             Some(Hit::Line {
-                span,
-                part: Part::Toggle,
-                ..
-            }) => {
+                span, group, part, ..
+            }) if group || part == Part::Toggle => {
                 model.update_value(|model| {
-                    if let Some(model) = model {
+                    let Some(model) = model else { return };
+                    if group {
+                        model.toggle_group(span);
+                    } else {
                         model.toggle(span);
                     }
                 });
