@@ -63,14 +63,19 @@ impl Waterfall<'_> {
         };
         let width = self.view.width();
         let mut runs: Vec<(f64, f64)> = Vec::new();
+        // How many members are drawn, or have ended left of `x`.
+        let mut done = 0;
         let mut x = 0.0;
         while x < width {
             let time = self.view.time_at(x);
-            let started = members.partition_point(|row| start_of(row) <= time);
-            let to = busy_to(started, time);
-            let (x0, to) = match members.get(started).map(start_of) {
+            done = members.partition_point(|row| start_of(row) < time).max(done);
+            let to = busy_to(done, time);
+            let (x0, to) = match members.get(done).map(start_of) {
                 _ if to > time => (x, to),
-                Some(next) => (self.view.x_of(next).max(x), busy_to(started + 1, next)),
+                Some(next) => {
+                    done = members.partition_point(|row| start_of(row) <= next);
+                    (self.view.x_of(next).max(x), busy_to(done, next))
+                }
                 None => break,
             };
             if x0 >= width {
@@ -173,7 +178,7 @@ mod tests {
             spans.sort_unstable();
             let mut stage = stage(&spans, width);
             stage.view.set_window(from, from + length);
-            let view = stage.view;
+            let view = stage.view.clone();
             let bars = drawn(&stage);
             let runs = &bars[0].group.as_ref().unwrap().runs;
             for pair in runs.windows(2) {

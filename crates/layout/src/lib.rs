@@ -7,6 +7,7 @@
 pub mod bars;
 mod bitset;
 pub mod format;
+pub mod gaps;
 pub mod group_bar;
 pub mod hit;
 pub mod minimap;
@@ -21,6 +22,7 @@ pub mod waterfall;
 mod testing;
 
 pub use bars::{Bar, BarPlace, Label, Side};
+pub use gaps::{Gap, Gaps};
 pub use group_bar::GroupBar;
 pub use hit::{Hit, Part};
 pub use minimap::{Minimap, Run};

@@ -74,7 +74,7 @@ impl Frame {
 
 /// All that decides what a waterfall looks like at a moment. `view` is as wide as the frame's
 /// time area, `scroll` as high as its lines, of which there are as many as `rows` has.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Waterfall<'a> {
     /// The spans.
     pub columns: &'a SpanColumns,

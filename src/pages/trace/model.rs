@@ -145,7 +145,7 @@ impl Model {
             tree: &self.loaded.tree,
             rows: &self.rows,
             frame: self.frame,
-            view: self.view,
+            view: self.view.clone(),
             scroll: self.scroll,
             now: self.now,
         }
@@ -154,15 +154,14 @@ impl Model {
     /// Makes the minimap for the present lines and width.
     pub(crate) fn paint_minimap(&mut self) {
         if self.minimap.is_none() {
-            let cells = (self.frame.width.max(1.0) as usize, LANES);
-            let bounds = self.view.bounds();
+            let overview = self.view.overview(self.frame.width);
             self.minimap = Some(Minimap::paint(
                 &self.loaded.columns,
                 &self.loaded.tree,
                 &self.rows,
-                bounds,
+                &overview,
                 self.now,
-                cells,
+                LANES,
             ));
         }
     }
