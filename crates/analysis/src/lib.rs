@@ -12,6 +12,8 @@ pub mod prices;
 pub mod quantile;
 pub mod self_time;
 pub mod session;
+pub mod skew;
+pub mod statistics;
 pub mod totals;
 pub mod tree;
 
@@ -24,5 +26,6 @@ pub use live::{LiveCounts, LiveFold, LiveTrace};
 pub use prices::{PriceTable, Prices};
 pub use self_time::{own_time, own_times};
 pub use session::{Sessions, TraceSession};
+pub use skew::{Clock, Skew};
 pub use totals::{Totals, TraceFacts, subtree_flags, subtree_sums};
 pub use tree::Tree;
