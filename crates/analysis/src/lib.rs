@@ -6,6 +6,7 @@
 pub mod cost;
 pub mod critical_path;
 pub mod fold;
+pub mod graph;
 pub mod live;
 pub mod metric;
 pub mod prices;
@@ -22,6 +23,7 @@ mod testing;
 
 pub use critical_path::{Segment, critical_path};
 pub use fold::{Folding, Group};
+pub use graph::{Graph, NodeKind};
 pub use live::{LiveCounts, LiveFold, LiveTrace};
 pub use prices::{PriceTable, Prices};
 pub use self_time::{own_time, own_times};
