@@ -8,6 +8,7 @@ pub mod bars;
 mod bitset;
 pub mod format;
 pub mod gaps;
+pub mod graph;
 pub mod group_bar;
 pub mod hit;
 pub mod minimap;
@@ -23,6 +24,7 @@ mod testing;
 
 pub use bars::{Bar, BarPlace, Label, Side};
 pub use gaps::{Gap, Gaps};
+pub use graph::{GraphHit, GraphLayout};
 pub use group_bar::GroupBar;
 pub use hit::{Hit, Part};
 pub use minimap::{Minimap, Run};
