@@ -83,9 +83,8 @@ pub(crate) fn draw(
 
 fn axis(c: &Context, w: &Waterfall<'_>, theme: &Theme) {
     let frame = w.frame;
-    let most = (frame.time_width() / TICK_ROOM).max(1.0) as usize;
     c.set_font(&font(theme, 10.5));
-    for tick in ticks::ticks(w.view.bounds().0, w.view.start(), w.view.end(), most) {
+    for tick in ticks::ticks_in(w.view.bounds().0, &w.view, TICK_ROOM) {
         let x = (frame.name_width + w.view.x_of(tick.time)).round();
         if x < frame.name_width {
             continue;
@@ -250,9 +249,8 @@ pub(crate) fn draw_minimap(
             (lane_height - 0.5).max(1.0),
         );
     }
-    let (first, last) = w.view.bounds();
-    let length = (last.saturating_sub(first)).max(1) as f64;
-    let x_of = |time: i64| time.saturating_sub(first) as f64 / length * frame.width;
+    let overview = w.view.overview(frame.width);
+    let x_of = |time: i64| overview.x_of(time);
     let y = 4.0 + lanes as f64 * lane_height + 3.0;
     for segment in critical {
         let (x0, x1) = (x_of(segment.start), x_of(segment.end));

@@ -5,11 +5,16 @@
 
 pub mod cost;
 pub mod critical_path;
+pub mod fold;
+pub mod graph;
 pub mod live;
 pub mod metric;
 pub mod prices;
+pub mod quantile;
 pub mod self_time;
 pub mod session;
+pub mod skew;
+pub mod statistics;
 pub mod totals;
 pub mod tree;
 
@@ -17,9 +22,12 @@ pub mod tree;
 mod testing;
 
 pub use critical_path::{Segment, critical_path};
+pub use fold::{Folding, Group};
+pub use graph::{Graph, NodeKind};
 pub use live::{LiveCounts, LiveFold, LiveTrace};
 pub use prices::{PriceTable, Prices};
 pub use self_time::{own_time, own_times};
 pub use session::{Sessions, TraceSession};
+pub use skew::{Clock, Skew};
 pub use totals::{Totals, TraceFacts, subtree_flags, subtree_sums};
 pub use tree::Tree;

@@ -22,6 +22,23 @@ pub(crate) fn columns(spans: &[TestSpan]) -> SpanColumns {
     builder.finish()
 }
 
+/// The same spans with these names, in the order of rows.
+pub(crate) fn with_names(mut columns: SpanColumns, names: &[String]) -> SpanColumns {
+    for (row, name) in names.iter().enumerate() {
+        columns.name[row] = intern(&mut columns.strings, name);
+    }
+    columns
+}
+
+/// The place of `text` among the interned strings.
+pub(crate) fn intern(strings: &mut Vec<String>, text: &str) -> u32 {
+    let place = strings.iter().position(|string| string == text);
+    place.unwrap_or_else(|| {
+        strings.push(text.to_owned());
+        strings.len() - 1
+    }) as u32
+}
+
 /// Any spans: parents may be absent or go round in circles, times may be anything small, ids
 /// may repeat, rows may be out of order.
 pub(crate) fn spans(most: usize) -> impl Strategy<Value = Vec<TestSpan>> {

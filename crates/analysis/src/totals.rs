@@ -51,7 +51,22 @@ impl Totals {
         Self::of(columns, tree.subtree(row).iter().copied())
     }
 
-    fn add(&mut self, columns: &SpanColumns, row: usize) {
+    /// Adds the sums of other spans.
+    pub fn merge(&mut self, other: &Self) {
+        self.spans += other.spans;
+        self.errors += other.errors;
+        self.blocked += other.blocked;
+        self.in_progress += other.in_progress;
+        self.calls += other.calls;
+        self.unpriced_calls += other.unpriced_calls;
+        self.input_tokens = plus(self.input_tokens, other.input_tokens);
+        self.output_tokens = plus(self.output_tokens, other.output_tokens);
+        self.total_tokens = plus(self.total_tokens, other.total_tokens);
+        self.cost = plus(self.cost, other.cost);
+    }
+
+    /// Adds a row, which must be in range.
+    pub(crate) fn add(&mut self, columns: &SpanColumns, row: usize) {
         let figure = |column: &[i64]| column.get(row).copied().filter(|n| *n != ABSENT);
         let blocked = columns.has_flag(row, flag::BLOCKED);
         let cost = figure(&columns.cost);

@@ -1,6 +1,7 @@
 //! What is drawn of the lines on the screen: bars, first tokens, labels.
 
 use crate::format;
+use crate::group_bar::{self, GroupBar};
 use crate::text::{self, Cut};
 use crate::waterfall::Waterfall;
 use meshscope_model::columns::{ABSENT, flag};
@@ -9,12 +10,14 @@ use meshscope_model::columns::{ABSENT, flag};
 const GAP: f64 = 5.0;
 
 /// A line as drawn. Places are px; x from the left of the time area, y on the surface.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Bar {
     /// The line.
     pub line: usize,
-    /// Its span.
+    /// Its span, of a group's line the first member.
     pub span: u32,
+    /// What more there is to draw of a group.
+    pub group: Option<GroupBar>,
     /// Its indent.
     pub depth: u32,
     /// Top edge of the bar.
@@ -23,9 +26,9 @@ pub struct Bar {
     pub place: BarPlace,
     /// Where the first token came, if it did within the window.
     pub first_token: Option<f64>,
-    /// Bits of [`flag`] of the span.
+    /// Bits of [`flag`] of the span; none of a group.
     pub flags: u8,
-    /// How many spans are folded away below; 0 when it is unfolded.
+    /// How many spans are folded away below or in the group; 0 when it is unfolded.
     pub folded: u32,
     /// Bits of [`flag`] of what is folded away: trouble shows through a folded line.
     pub folded_flags: u8,
@@ -36,7 +39,7 @@ pub struct Bar {
 }
 
 /// Where a bar stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum BarPlace {
     /// Within the window, from edge to edge.
     Within {
@@ -50,6 +53,7 @@ pub enum BarPlace {
         cut_right: bool,
     },
     /// It ended before the window.
+    #[default]
     Before,
     /// It starts after the window.
     After,
@@ -85,40 +89,49 @@ impl Waterfall<'_> {
         let visible = self.scroll.visible();
         let lines = self.rows.lines().iter().enumerate();
         for (line, found) in lines.skip(visible.start).take(visible.len()) {
-            let place = self.place(found.span);
-            let collapsed = self.rows.is_collapsed(found.span);
-            let span = found.span as usize;
+            let group = self.rows.group_at(self.tree, line);
+            let mut bar = match group {
+                Some(group) => self.group_bar(group),
+                None => self.span_bar(found.span, folded_flags),
+            };
+            let times = self.line_times(*found);
+            let text = group.map_or_else(|| self.label_text(found.span), group_bar::label_text);
+            bar.line = line;
+            bar.depth = found.depth;
+            bar.y = self.bar_y(line);
+            bar.place = self.place(times);
+            bar.label = self.label(&text, bar.place, measure);
             let room = self.frame.name_room(found.depth);
-            out.push(Bar {
-                line,
-                span: found.span,
-                depth: found.depth,
-                y: self.bar_y(line),
-                place,
-                first_token: self.first_token(span),
-                flags: self.columns.flags.get(span).copied().unwrap_or(0),
-                folded: if collapsed {
-                    self.rows.below(self.tree, found.span)
-                } else {
-                    0
-                },
-                folded_flags: folded_flags.get(span).copied().filter(|_| collapsed).unwrap_or(0),
-                name: text::fit(self.columns.name(span), room, Cut::End, measure).into_owned(),
-                label: self.label(found.span, place, measure),
-            });
+            bar.name = text::fit(&bar.name, room, Cut::End, measure).into_owned();
+            out.push(bar);
         }
     }
 
-    fn place(&self, span: u32) -> BarPlace {
-        let (start, end) = self.times(span);
-        match self.edges(span) {
+    /// What there is to say of a span wherever its line stands.
+    fn span_bar(&self, span: u32, folded_flags: &[u8]) -> Bar {
+        let row = span as usize;
+        let collapsed = self.rows.is_collapsed(span);
+        let below = || self.rows.below(self.tree, span);
+        Bar {
+            span,
+            first_token: self.first_token(row),
+            flags: self.columns.flags.get(row).copied().unwrap_or(0),
+            folded: if collapsed { below() } else { 0 },
+            folded_flags: folded_flags.get(row).copied().filter(|_| collapsed).unwrap_or(0),
+            name: self.columns.name(row).to_owned(),
+            ..Bar::default()
+        }
+    }
+
+    fn place(&self, times: (i64, i64)) -> BarPlace {
+        match self.edges(times) {
             Some((x0, x1)) => BarPlace::Within {
                 x0,
                 x1,
-                cut_left: start < self.view.start(),
-                cut_right: end > self.view.end(),
+                cut_left: times.0 < self.view.start(),
+                cut_right: times.1 > self.view.end(),
             },
-            None if end < self.view.start() => BarPlace::Before,
+            None if times.1 < self.view.start() => BarPlace::Before,
             None => BarPlace::After,
         }
     }
@@ -130,12 +143,11 @@ impl Waterfall<'_> {
         (after != ABSENT && (0.0..=self.view.width()).contains(&x)).then_some(x)
     }
 
-    fn label(&self, span: u32, place: BarPlace, measure: &dyn Fn(&str) -> f64) -> Option<Label> {
+    fn label(&self, text: &str, place: BarPlace, measure: &dyn Fn(&str) -> f64) -> Option<Label> {
         let BarPlace::Within { x0, x1, .. } = place else {
             return None;
         };
-        let full = self.label_text(span);
-        let full = text::one_line(&full);
+        let full = text::one_line(text);
         let needed = measure(&full);
         let rooms = [
             (Side::Right, self.view.width() - x1 - GAP),

@@ -24,6 +24,28 @@ impl BitSet {
         }
     }
 
+    /// True when any number of `range` is in the set.
+    pub(crate) fn any(&self, range: std::ops::Range<usize>) -> bool {
+        if range.is_empty() {
+            return false;
+        }
+        let (first, last) = (range.start / 64, (range.end - 1) / 64);
+        let words = self.0.get(first..=last.min(self.0.len().wrapping_sub(1)));
+        words.into_iter().flatten().zip(first..).any(|(word, at)| {
+            let from = if at == first {
+                u64::MAX << (range.start % 64)
+            } else {
+                u64::MAX
+            };
+            let to = if at == last {
+                u64::MAX >> (63 - (range.end - 1) % 64)
+            } else {
+                u64::MAX
+            };
+            word & from & to != 0
+        })
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
@@ -51,6 +73,12 @@ mod tests {
         set.remove(64);
         set.remove(1_000_000);
         assert_eq!(set.iter().collect::<Vec<_>>(), [3, 127, 5_000]);
+        for from in 0..200 {
+            for to in from..300 {
+                assert_eq!(set.any(from..to), (from..to).any(|n| set.contains(n as u32)));
+            }
+        }
+        assert!(!set.any(6_000..7_000) && set.any(0..usize::MAX) && !BitSet::default().any(0..9));
         assert!(set.contains(127) && !set.contains(64) && !set.contains(u32::MAX));
     }
 }

@@ -1,5 +1,6 @@
 //! What lies under the pointer.
 
+use crate::rows::Line;
 use crate::viewport::ROW_HEIGHT;
 use crate::waterfall::{BAR_HEIGHT, DIVIDER_REACH, RULER_HEIGHT, TOGGLE, Waterfall};
 
@@ -20,8 +21,10 @@ pub enum Hit {
     Line {
         /// The line.
         line: usize,
-        /// Its span.
+        /// Its span, of a group's line the first member.
         span: u32,
+        /// The line is a group's.
+        group: bool,
         /// What of it.
         part: Part,
     },
@@ -63,37 +66,38 @@ impl Waterfall<'_> {
             });
         }
         let line = self.scroll.line_at(y - RULER_HEIGHT);
-        let found = line.and_then(|line| Some((line, self.rows.lines().get(line)?)));
+        let found = line.and_then(|line| Some((line, *self.rows.lines().get(line)?)));
         let Some((line, found)) = found else {
             return Some(Hit::Empty);
         };
         let part = if in_time > 0.0 {
-            self.time_part(line, found.span, in_time, y)
+            self.time_part(line, found, in_time, y)
         } else {
-            self.name_part(found.span, found.depth, x)
+            self.name_part(found, x)
         };
         Some(Hit::Line {
             line,
             span: found.span,
+            group: found.group,
             part,
         })
     }
 
-    fn name_part(&self, span: u32, depth: u32, x: f64) -> Part {
-        let left = self.frame.toggle_x(depth);
+    fn name_part(&self, line: Line, x: f64) -> Part {
+        let left = self.frame.toggle_x(line.depth);
         let on_toggle = x >= left - REACH && x < left + TOGGLE + REACH;
-        if on_toggle && self.rows.below(self.tree, span) > 0 {
+        if on_toggle && (line.group || self.rows.below(self.tree, line.span) > 0) {
             Part::Toggle
         } else {
             Part::Name
         }
     }
 
-    fn time_part(&self, line: usize, span: u32, x: f64, y: f64) -> Part {
+    fn time_part(&self, line: usize, found: Line, x: f64, y: f64) -> Part {
         let top = self.bar_y(line);
         let slack = (ROW_HEIGHT - BAR_HEIGHT) / 4.0;
         let on_height = y >= top - slack && y < top + BAR_HEIGHT + slack;
-        match self.edges(span) {
+        match self.edges(self.line_times(found)) {
             Some((x0, x1)) if on_height && x >= x0 - REACH && x <= x1 + REACH => Part::Bar,
             _ => Part::Time,
         }
@@ -107,7 +111,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn line(line: usize, span: u32, part: Part) -> Option<Hit> {
-        Some(Hit::Line { line, span, part })
+        Some(Hit::Line {
+            line,
+            span,
+            group: false,
+            part,
+        })
     }
 
     #[test]
@@ -142,6 +151,27 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_groups_line_is_told_from_its_first_members() {
+        let all: Vec<_> = (1..=5).map(|id| (id, 0, id as i64 * 100, 50)).collect();
+        let mut stage = Stage::new(columns(&all), 550.0);
+        stage.rows.set_grouping(&stage.tree, &stage.columns, true);
+        stage.rows.toggle_group(&stage.tree, 0);
+        let group = |part| {
+            Some(Hit::Line {
+                line: 0,
+                span: 0,
+                group: true,
+                part,
+            })
+        };
+        stage.scroll.resize(stage.rows.len(), 260.0);
+        let w = stage.waterfall();
+        assert_eq!(w.hit(15.0, 30.0), group(Part::Toggle));
+        assert_eq!(w.hit(380.0, 37.0), group(Part::Bar), "between two of its members");
+        assert_eq!(w.hit(200.0, 60.0), line(1, 0, Part::Name));
+    }
+
     proptest! {
         #[test]
         fn what_is_drawn_is_what_is_hit(spans in spans(40), top in 0.0..2_000.0_f64) {
@@ -151,7 +181,7 @@ mod tests {
             let mut bars = Vec::new();
             w.bars(&[], &|text| text.len() as f64, &mut bars);
             for bar in bars {
-                let (x0, x1) = w.edges(bar.span).unwrap();
+                let (x0, x1) = w.edges(w.times(bar.span)).unwrap();
                 let (x, y) = (300.0 + ((x0 + x1) / 2.0).max(6.0), bar.y + 7.0);
                 if (24.0..w.frame.height).contains(&y) && x - 300.0 <= x1 + 3.0 {
                     prop_assert_eq!(w.hit(x, y), line(bar.line, bar.span, Part::Bar));

@@ -6,8 +6,13 @@
 
 pub mod bars;
 mod bitset;
+pub mod flame;
 pub mod format;
+pub mod gaps;
+pub mod graph;
+pub mod group_bar;
 pub mod hit;
+mod lanes;
 pub mod minimap;
 pub mod profile;
 pub mod rows;
@@ -20,7 +25,12 @@ pub mod waterfall;
 mod testing;
 
 pub use bars::{Bar, BarPlace, Label, Side};
+pub use flame::Flame;
+pub use gaps::{Gap, Gaps};
+pub use graph::{GraphHit, GraphLayout};
+pub use group_bar::GroupBar;
 pub use hit::{Hit, Part};
+pub use lanes::Rect;
 pub use minimap::{Minimap, Run};
 pub use profile::{Bucket, Profile};
 pub use rows::{Line, Rows, Step};

@@ -1,7 +1,9 @@
 //! The small picture of a whole waterfall: its lines squeezed into a few px.
 
 use crate::rows::Rows;
+use crate::viewport::TimeView;
 use crate::waterfall::drawn_times;
+use meshscope_analysis::Tree;
 use meshscope_analysis::tree::NONE;
 use meshscope_model::SpanColumns;
 
@@ -28,24 +30,23 @@ pub struct Minimap {
 }
 
 impl Minimap {
-    /// Paints all lines of `rows` into `lanes` lanes of `width` cells that stand for the time
-    /// from `start` to `end`; spans in progress go on to `now`. All times ns since the epoch.
+    /// Paints all lines of `rows`, of a folded group its members, into `lanes` lanes of as many
+    /// cells as `view` (see [`TimeView::overview`]) has px; spans in progress go on to `now`, ns
+    /// since the epoch.
     #[must_use]
     pub fn paint(
         columns: &SpanColumns,
+        tree: &Tree,
         rows: &Rows,
-        (start, end): (i64, i64),
+        view: &TimeView,
         now: i64,
-        (width, lanes): (usize, usize),
+        lanes: usize,
     ) -> Self {
+        let width = view.width() as usize;
         let mut cells = vec![NONE; width * lanes];
         // For each cell a free one at or behind it in its lane, so that filled ones are skipped.
         let mut free: Vec<u32> = (0..lanes).flat_map(|_| 0..=width as u32).collect();
-        let length = (i128::from(end) - i128::from(start)).max(1);
-        let cell = |time: i64| {
-            let place = (i128::from(time) - i128::from(start)) * width as i128 / length;
-            place.clamp(0, width as i128) as usize
-        };
+        let cell = |time: i64| view.x_of(time).clamp(0.0, width as f64) as usize;
         let shared = rows.len().max(lanes).max(1);
         for (line, found) in rows.lines().iter().enumerate().rev() {
             let lane = line * lanes / shared;
@@ -55,16 +56,19 @@ impl Minimap {
             ) else {
                 break;
             };
-            let (from, to) = drawn_times(columns, found.span as usize, now);
-            if to < start || from >= end.max(start.saturating_add(1)) {
-                continue;
-            }
-            let (from, to) = (cell(from), cell(to));
-            let mut at = next_free(free, from);
-            while at < to.max(from + 1).min(width) {
-                cells[at] = found.span;
-                free[at] = at as u32 + 1;
-                at = next_free(free, at);
+            let own = [found.span];
+            for span in rows.drawn_spans(tree, found, &own).iter().rev() {
+                let (from, to) = drawn_times(columns, *span as usize, now);
+                if !view.meets(from, to) {
+                    continue;
+                }
+                let (from, to) = (cell(from), cell(to));
+                let mut at = next_free(free, from);
+                while at < to.max(from + 1).min(width) {
+                    cells[at] = *span;
+                    free[at] = at as u32 + 1;
+                    at = next_free(free, at);
+                }
             }
         }
         Self { width, cells }
@@ -109,12 +113,22 @@ fn next_free(free: &mut [u32], at: usize) -> usize {
 mod tests {
     use super::*;
     use crate::testing::{columns, spans};
-    use meshscope_analysis::Tree;
     use proptest::prelude::*;
 
-    fn runs(c: &SpanColumns, times: (i64, i64), size: (usize, usize)) -> Vec<(usize, usize, usize, u32)> {
-        let rows = Rows::new(&Tree::build(c), c, false);
-        let map = Minimap::paint(c, &rows, times, 0, size);
+    fn view((start, end): (i64, i64), width: usize) -> TimeView {
+        let mut view = TimeView::new(start, end, width as f64);
+        view.set_window(start, end);
+        view
+    }
+
+    fn runs(
+        c: &SpanColumns,
+        times: (i64, i64),
+        (width, lanes): (usize, usize),
+    ) -> Vec<(usize, usize, usize, u32)> {
+        let tree = Tree::build(c);
+        let rows = Rows::new(&tree, c, false);
+        let map = Minimap::paint(c, &tree, &rows, &view(times, width), 0, lanes);
         map.runs()
             .map(|run| (run.lane, run.from, run.to, run.span))
             .collect()
@@ -127,7 +141,8 @@ mod tests {
             runs(&c, (0, 100), (10, 24)),
             [(0, 0, 10, 0), (1, 1, 3, 1), (2, 9, 10, 2)]
         );
-        assert_eq!(runs(&c, (10, 30), (4, 3)), [(0, 0, 4, 0), (1, 0, 4, 1)]);
+        let c = columns(&[(1, 0, 0, 1_000), (2, 1, 100, 200), (3, 1, 950, 0)]);
+        assert_eq!(runs(&c, (100, 300), (4, 3)), [(0, 0, 4, 0), (1, 0, 4, 1)]);
     }
 
     #[test]
@@ -155,11 +170,28 @@ mod tests {
     fn no_room_and_no_time() {
         let c = columns(&[(1, 0, 5, 0)]);
         assert_eq!(runs(&c, (5, 5), (3, 2)), [(0, 0, 1, 0)]);
+        assert_eq!(runs(&c, (0, 900), (2, 0)), []);
+        let tree = Tree::build(&c);
+        let all_of_time = TimeView::new(i64::MIN, i64::MAX, 2.0);
+        let rows = Rows::new(&tree, &c, false);
         assert_eq!(
-            (runs(&c, (0, 9), (0, 2)), runs(&c, (0, 9), (2, 0))),
-            (vec![], vec![])
+            Minimap::paint(&c, &tree, &rows, &all_of_time, 0, 1)
+                .runs()
+                .count(),
+            1
         );
-        assert_eq!(runs(&c, (i64::MIN, i64::MAX), (2, 1)).len(), 1);
+    }
+
+    #[test]
+    fn a_folded_group_shows_its_members() {
+        let all: Vec<_> = (1..=5).map(|id| (id, 0, id as i64 * 10_000, 5_000)).collect();
+        let c = columns(&all);
+        let tree = Tree::build(&c);
+        let mut rows = Rows::new(&tree, &c, false);
+        rows.set_grouping(&tree, &c, true);
+        let map = Minimap::paint(&c, &tree, &rows, &view((0, 60_000), 12), 0, 1);
+        let found: Vec<_> = map.runs().map(|run| (run.from, run.to, run.span)).collect();
+        assert_eq!(found, [(2, 3, 0), (4, 5, 1), (6, 7, 2), (8, 9, 3), (10, 11, 4)]);
     }
 
     proptest! {
@@ -168,7 +200,7 @@ mod tests {
             let c = columns(&spans);
             let tree = Tree::build(&c);
             let rows = Rows::new(&tree, &c, false);
-            let map = Minimap::paint(&c, &rows, (0, 100), 0, (width, lanes));
+            let map = Minimap::paint(&c, &tree, &rows, &view((0, 100), width), 0, lanes);
             let shared = c.len().max(lanes);
             for lane in 0..lanes {
                 for cell in 0..width {

@@ -3,6 +3,7 @@
 //! Built once for a trace, a pyramid of 4,096 buckets and their pairs, so that any stretch of
 //! time at any width costs as much as it has px, however many spans there are.
 
+use crate::viewport::TimeView;
 use crate::waterfall::drawn_times;
 use meshscope_analysis::Tree;
 use meshscope_model::SpanColumns;
@@ -121,6 +122,17 @@ impl Profile {
         (0..width).map(stretch).collect()
     }
 
+    /// What ran under each px of a view; see [`Profile::sample`].
+    #[must_use]
+    pub fn sample_view(&self, view: &TimeView) -> Vec<Bucket> {
+        let edge = |x: usize| i128::from(view.time_at(x as f64)) - i128::from(self.start);
+        let px = |x: usize| {
+            let (from, to) = (edge(x), edge(x + 1).max(edge(x) + 1));
+            self.join(from.div_euclid(self.unit), (to - 1).div_euclid(self.unit))
+        };
+        (0..view.width() as usize).map(px).collect()
+    }
+
     /// The finest buckets `from..=to` as one.
     fn join(&self, from: i128, to: i128) -> Bucket {
         if to < 0 || from > LAST {
@@ -148,8 +160,10 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Gaps;
     use crate::testing::{columns, spans};
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     #[test]
     fn depth_count_and_trouble_over_time() {
@@ -172,6 +186,26 @@ mod tests {
         assert_eq!(profile.sample(0, 900, 3), [Bucket::default(); 3]);
         assert_eq!(profile.sample(5_000, 900, 1), [Bucket::default()]);
         assert!(profile.sample(0, 900, 0).is_empty());
+    }
+
+    #[test]
+    fn a_view_with_a_gap_leaves_the_gap_few_px() {
+        let c = columns(&[(1, 0, 0, 1_000), (2, 0, 1_001_000, 1_000)]);
+        let tree = Tree::build(&c);
+        let profile = Profile::build(&c, &tree, 0);
+        let mut view = TimeView::new(0, 1_002_000, 100.0);
+        view.set_gaps(Arc::new(Gaps::find(&c, &tree, 0)));
+        view.set_window(0, 1_002_000);
+        let found = profile.sample_view(&view);
+        let running: Vec<_> = found.iter().map(|bucket| bucket.running).collect();
+        assert_eq!(running.len(), 100);
+        assert!(
+            running[..42]
+                .iter()
+                .chain(&running[59..])
+                .all(|count| *count == 1)
+        );
+        assert_eq!(running[43..57], [0; 14]);
     }
 
     #[test]

@@ -1,38 +1,25 @@
-//! The visible lines of a waterfall: the tree depth first, less what is collapsed or hidden.
+//! The visible lines of a waterfall: the tree depth first, less what is collapsed, folded or hidden.
+
+mod groups;
+mod step;
+
+pub use step::Step;
 
 use crate::bitset::BitSet;
-use meshscope_analysis::Tree;
+use meshscope_analysis::{Folding, Tree};
 use meshscope_model::SpanColumns;
 use meshscope_model::columns::flag;
+use std::ops::Range;
 
 /// One visible line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
-    /// Row number of the span.
+    /// Row number of the span; of a group's line that of its first member.
     pub span: u32,
-    /// How many of its ancestors are shown: the indent.
+    /// How many ancestors and groups are shown above it: the indent.
     pub depth: u32,
-}
-
-/// Where the keyboard goes from a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// The line above.
-    Up,
-    /// The line below.
-    Down,
-    /// The nearest ancestor that is shown.
-    Parent,
-    /// The first line below that is deeper; none when collapsed.
-    FirstChild,
-    /// The next line at the same depth under the same parent.
-    NextSibling,
-    /// The one before.
-    PreviousSibling,
-    /// The top line.
-    First,
-    /// The bottom line.
-    Last,
+    /// It stands for a [`meshscope_analysis::Group`].
+    pub group: bool,
 }
 
 /// Which spans are visible, in which order.
@@ -43,10 +30,17 @@ pub enum Step {
 /// Noise ([`flag::NOISE`]) can be hidden: its children then move up to the nearest ancestor
 /// that is shown. Noise that failed or was blocked is shown all the same, and where a trace is
 /// nothing but noise, all of it is.
+///
+/// Spans that repeat can be grouped ([`Rows::set_grouping`]): a folded group is one line instead
+/// of its members and all below them, an unfolded one a line above its members.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rows {
     lines: Vec<Line>,
     collapsed: BitSet,
+    grouping: bool,
+    folding: Folding,
+    /// First members of the groups that are unfolded.
+    unfolded: BitSet,
     /// How many spans are shown before a place in the tree's order, one entry more than spans;
     /// empty while nothing is hidden.
     shown_before: Vec<u32>,
@@ -79,13 +73,15 @@ impl Rows {
         self.lines.is_empty()
     }
 
-    /// The line of `span`, when it is visible.
+    /// The line of `span` itself, when it is visible.
     #[must_use]
     pub fn line_of(&self, tree: &Tree, span: u32) -> Option<usize> {
-        // Lines stand in the tree's order, so that no table from span to line is needed.
+        // Lines stand in the tree's order, so that no table from span to line is needed. A
+        // group's line stands right before that of its first member.
         let line = self.lines_before(tree, tree.position(span));
-        self.lines.get(line).filter(|found| found.span == span)?;
-        Some(line)
+        let own = line + usize::from(self.lines.get(line)?.group);
+        let found = self.lines.get(own)?;
+        (found.span == span && !found.group).then_some(own)
     }
 
     /// How many lines stand before a place of the tree's order.
@@ -94,13 +90,20 @@ impl Rows {
             .partition_point(|line| tree.position(line.span) < place)
     }
 
-    /// The line of `span` or of its nearest ancestor that is visible.
+    /// The line of `span`, or of the folded group or nearest ancestor that hides it.
     #[must_use]
     pub fn nearest_line(&self, tree: &Tree, span: u32) -> Option<usize> {
-        self.line_of(tree, span).or_else(|| {
-            tree.ancestors(span)
-                .find_map(|ancestor| self.line_of(tree, ancestor))
-        })
+        std::iter::once(span)
+            .chain(tree.ancestors(span))
+            .find_map(|span| self.line_of(tree, span).or_else(|| self.folded_line(tree, span)))
+    }
+
+    /// The line of the folded group that hides `span`.
+    fn folded_line(&self, tree: &Tree, span: u32) -> Option<usize> {
+        let around = self.folding.around(tree.position(span));
+        around
+            .filter(|group| !self.is_unfolded(group.first))
+            .find_map(|group| self.group_line(tree, group.first))
     }
 
     /// True when the children of `span` are folded away.
@@ -150,6 +153,7 @@ impl Rows {
                 self.shown_before.clear();
             }
         }
+        self.find_groups(tree, columns);
         self.rebuild(tree);
     }
 
@@ -166,12 +170,20 @@ impl Rows {
         let Some(line) = self.line_of(tree, span) else {
             return;
         };
-        let (from, to) = (tree.position(span), tree.position(span) + tree.size(span));
-        let next = self.lines_before(tree, to);
+        let from = tree.position(span);
+        let places = from + 1..from + tree.size(span);
+        let group = self.folding.next_from(places.start);
+        self.refill(tree, line, places, group, collapse);
+    }
+
+    /// Replaces the lines behind `line`, which are those of `places`, by what is to be there now:
+    /// nothing when it is `empty`. `group` is the first group that may start in `places`.
+    fn refill(&mut self, tree: &Tree, line: usize, places: Range<u32>, group: usize, empty: bool) {
+        let next = self.lines_before(tree, places.end);
         let mut inside = Vec::new();
-        if !collapse {
+        if !empty {
             let depth = self.lines.get(line).map_or(0, |line| line.depth);
-            self.walk(tree, from + 1..to, depth + 1, &mut inside);
+            self.walk(tree, places, group, depth + 1, &mut inside);
         }
         self.lines.splice(line + 1..next, inside);
     }
@@ -181,13 +193,14 @@ impl Rows {
         self.set_collapsed(tree, span, !self.is_collapsed(span));
     }
 
-    /// Unfolds everything.
+    /// Unfolds everything, groups too.
     pub fn expand_all(&mut self, tree: &Tree) {
         self.collapsed.clear();
+        self.unfold_groups();
         self.rebuild(tree);
     }
 
-    /// Folds everything: only roots stay.
+    /// Folds everything: only roots stay, or the groups that they make.
     pub fn collapse_all(&mut self, tree: &Tree) {
         self.expand_to(tree, 0);
     }
@@ -197,7 +210,9 @@ impl Rows {
         self.expand_all(tree);
         let lines = std::mem::take(&mut self.lines);
         for line in lines.iter().filter(|line| line.depth >= depth) {
-            if self.below(tree, line.span) > 0 {
+            if line.group {
+                self.unfolded.remove(line.span);
+            } else if self.below(tree, line.span) > 0 {
                 self.collapsed.insert(line.span);
             }
         }
@@ -211,51 +226,18 @@ impl Rows {
         self.reveal(tree, span)
     }
 
-    /// Unfolds what hides `span`; gives its line, `None` when it is hidden as noise.
+    /// Unfolds what hides `span`, spans and groups; gives its line, `None` when it is hidden as noise.
     pub fn reveal(&mut self, tree: &Tree, span: u32) -> Option<usize> {
-        if self.line_of(tree, span).is_none() {
+        let hidden = tree.size(span) == 0 || !self.is_shown(tree.position(span));
+        if !hidden && self.line_of(tree, span).is_none() {
             tree.ancestors(span)
                 .for_each(|ancestor| self.collapsed.remove(ancestor));
+            for group in self.folding.around(tree.position(span)) {
+                self.unfolded.insert(group.first);
+            }
             self.rebuild(tree);
         }
         self.line_of(tree, span)
-    }
-
-    /// Where the keyboard goes from `span`; `None` when there is nothing, or `span` is not
-    /// visible. [`Step::First`] and [`Step::Last`] go from anywhere.
-    #[must_use]
-    pub fn step(&self, tree: &Tree, span: u32, step: Step) -> Option<u32> {
-        match step {
-            Step::First => return self.lines.first().map(|line| line.span),
-            Step::Last => return self.lines.last().map(|line| line.span),
-            _ => {}
-        }
-        let at = self.line_of(tree, span)?;
-        let depth = self.lines.get(at)?.depth;
-        let line = match step {
-            Step::First | Step::Up => self.lines.get(at.checked_sub(1)?),
-            Step::Last | Step::Down => self.lines.get(at + 1),
-            Step::Parent => self.lines.get(self.shown_parent(tree, span)?),
-            Step::FirstChild => self.lines.get(at + 1).filter(|line| line.depth > depth),
-            Step::NextSibling => {
-                let next = self.lines_before(tree, tree.position(span) + tree.size(span));
-                self.lines.get(next).filter(|line| line.depth == depth)
-            }
-            Step::PreviousSibling => {
-                let mut line = self.lines.get(at.checked_sub(1)?)?;
-                while line.depth > depth {
-                    line = self.lines.get(self.shown_parent(tree, line.span)?)?;
-                }
-                Some(line).filter(|line| line.depth == depth)
-            }
-        };
-        line.map(|line| line.span)
-    }
-
-    /// The line of the nearest ancestor that is shown.
-    fn shown_parent(&self, tree: &Tree, span: u32) -> Option<usize> {
-        tree.ancestors(span)
-            .find_map(|ancestor| self.line_of(tree, ancestor))
     }
 
     /// Ids of the collapsed spans: what outlives a reload and the arrival of more spans, after
@@ -282,7 +264,7 @@ impl Rows {
     fn rebuild(&mut self, tree: &Tree) {
         let mut lines = std::mem::take(&mut self.lines);
         lines.clear();
-        self.walk(tree, 0..tree.len() as u32, 0, &mut lines);
+        self.walk(tree, 0..tree.len() as u32, 0, 0, &mut lines);
         self.lines = lines;
     }
 
@@ -291,31 +273,39 @@ impl Rows {
         self.shown_before.is_empty() || self.shown_before.get(place) != self.shown_before.get(place + 1)
     }
 
-    /// Adds the lines of a part of the tree's order; `depth` is that of its top.
-    fn walk(&self, tree: &Tree, places: std::ops::Range<u32>, depth: u32, lines: &mut Vec<Line>) {
-        // Where the subtrees end that we are in: as many as ancestors that are shown.
+    /// Adds the lines of a part of the tree's order; `group` is the first group that may start
+    /// there, `depth` that of its top.
+    fn walk(&self, tree: &Tree, places: Range<u32>, group: usize, depth: u32, lines: &mut Vec<Line>) {
+        let mut groups = self.folding.groups().iter().skip(group).peekable();
+        // Where the subtrees and groups end that we are in.
         let mut ends: Vec<u32> = Vec::new();
         let mut place = places.start;
         while place < places.end {
             let Some(span) = tree.order().get(place as usize).copied() else {
                 return;
             };
-            while ends.last().is_some_and(|end| *end <= place) {
-                ends.pop();
-            }
-            let end = place + tree.size(span);
-            place += 1;
-            if self.is_shown(place - 1) {
+            while ends.pop_if(|end| *end <= place).is_some() {}
+            while groups.next_if(|group| group.from < place).is_some() {}
+            let mut push = |group: bool, end: u32, folded: bool| {
                 lines.push(Line {
                     span,
                     depth: depth + ends.len() as u32,
+                    group,
                 });
-                if self.is_collapsed(span) {
-                    place = end;
-                } else {
+                if !folded {
                     ends.push(end);
                 }
+                folded
+            };
+            if let Some(group) = groups.next_if(|group| group.from == place)
+                && push(true, group.to, !self.is_unfolded(span))
+            {
+                place = group.to;
+                continue;
             }
+            let end = place + tree.size(span);
+            let folded = self.is_shown(place) && push(false, end, self.is_collapsed(span));
+            place = if folded { end } else { place + 1 };
         }
     }
 }
@@ -389,7 +379,10 @@ mod tests {
     fn the_keyboard_walks_lines() {
         let (c, tree) = example();
         let rows = Rows::new(&tree, &c, true);
-        let go = |span, step| rows.step(&tree, span, step);
+        let go = |span, step| {
+            let line = rows.step(&tree, rows.line_of(&tree, span)?, step)?;
+            Some(rows.lines()[line].span)
+        };
         assert_eq!((go(1, Step::Up), go(1, Step::Down)), (Some(0), Some(3)));
         assert_eq!((go(0, Step::Up), go(5, Step::Down)), (None, None));
         assert_eq!((go(3, Step::Parent), go(0, Step::Parent)), (Some(1), None));

@@ -83,7 +83,7 @@ impl Stage {
                 height: RULER_HEIGHT + self.scroll.height(),
                 name_width: 300.0,
             },
-            view: self.view,
+            view: self.view.clone(),
             scroll: self.scroll,
             now: self.now,
         }

@@ -1,5 +1,6 @@
 //! Ticks of a time axis at round durations from the start of a trace.
 
+use crate::viewport::TimeView;
 use meshscope_model::time::{DAY, HOUR, MILLISECOND, MINUTE, SECOND};
 
 /// A line of the time axis.
@@ -22,7 +23,16 @@ pub fn ticks(origin: i64, start: i64, end: i64, most: usize) -> Vec<Tick> {
     if most == 0 || to < from {
         return Vec::new();
     }
-    let step = i128::from(step_for(to - from, most));
+    ticks_of(origin, start, end, step_for(to - from, most))
+}
+
+/// Ticks within [`start`, `end`] at multiples of `step` from `origin`.
+fn ticks_of(origin: i64, start: i64, end: i64, step: i64) -> Vec<Tick> {
+    let step = i128::from(step);
+    let (from, to) = (
+        i128::from(start) - i128::from(origin),
+        i128::from(end) - i128::from(origin),
+    );
     let first = from.div_euclid(step) + i128::from(from.rem_euclid(step) != 0);
     let last = to.div_euclid(step);
     let unit = unit_of(from.unsigned_abs().max(to.unsigned_abs()));
@@ -35,6 +45,37 @@ pub fn ticks(origin: i64, start: i64, end: i64, most: usize) -> Vec<Tick> {
             })
         })
         .collect()
+}
+
+/// Ticks of a view, `room` px apart or more, at multiples of a round duration from `origin`. There
+/// are none within gaps, which have marks of their own.
+#[must_use]
+pub fn ticks_in(origin: i64, view: &TimeView, room: f64) -> Vec<Tick> {
+    let most = (view.width() / room.max(1.0)).max(1.0) as usize;
+    let mut gaps = view.gaps().peekable();
+    if gaps.peek().is_none() {
+        return ticks(origin, view.start(), view.end(), most);
+    }
+    let length = (view.ns_per_px() * view.width()).round() as i64;
+    let step = step_for(i128::from(length), most);
+    let mut found = Vec::new();
+    let mut start = view.start();
+    for gap in gaps.map(|(gap, _, _)| Some(gap)).chain([None]) {
+        // A gap's own edges are where its mark is.
+        let end = gap.map_or(view.end(), |gap| gap.start.saturating_sub(1));
+        found.extend(ticks_of(origin, start, end, step));
+        start = gap.map_or(end, |gap| gap.end.saturating_add(1));
+    }
+    let mut right = f64::NEG_INFINITY;
+    found.retain(|tick| {
+        let x = view.x_of(tick.time);
+        let free = x - right >= room;
+        if free {
+            right = x;
+        }
+        free
+    });
+    found
 }
 
 /// The time at the pointer, `offset` ns after the start of the trace, with as many digits as a
@@ -165,7 +206,9 @@ fn decimal(n: u64, unit: u64, step: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Gap, Gaps};
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     fn labels(from: i64, to: i64, most: usize) -> Vec<String> {
         let origin = 1_795_000_000_123_456_789;
@@ -201,6 +244,34 @@ mod tests {
         assert_eq!(offset(72_500_000_000, 50_000_000.0), "1 m 12.500 s");
         assert_eq!(offset(0, f64::NAN), "0 ns");
         assert_eq!(offset(5 * DAY + 90, 1e12), "5 d");
+    }
+
+    #[test]
+    fn gaps_have_no_ticks_and_the_rest_one_scale() {
+        let gap = Gap {
+            start: 2 * SECOND,
+            end: 10 * HOUR,
+        };
+        let mut view = TimeView::new(0, 10 * HOUR + 2 * SECOND, 816.0);
+        view.set_gaps(Arc::new(Gaps::new(vec![gap])));
+        view.set_window(0, 10 * HOUR + 2 * SECOND);
+        let found = ticks_in(0, &view, 90.0);
+        let labels: Vec<_> = found.iter().map(|tick| tick.label.as_str()).collect();
+        assert_eq!(
+            labels,
+            [
+                "0 s",
+                "0.5 s",
+                "1.0 s",
+                "1.5 s",
+                "10 h 0.5 s",
+                "10 h 1.0 s",
+                "10 h 1.5 s",
+                "10 h 2.0 s"
+            ]
+        );
+        view.set_gaps(Arc::default());
+        assert_eq!(ticks_in(0, &view, 90.0), ticks(0, view.start(), view.end(), 9));
     }
 
     proptest! {

@@ -1,5 +1,8 @@
 //! What part of a trace is on the screen: time from left to right, lines from top to bottom.
 
+use crate::gaps::{Gap, Gaps, Scale};
+use std::sync::Arc;
+
 /// Height of a line in px.
 pub const ROW_HEIGHT: f64 = 26.0;
 
@@ -10,11 +13,15 @@ pub const MIN_WINDOW: i64 = 100;
 ///
 /// The window stays within the bounds: the extent of what is drawn, and a twentieth of it more
 /// at the right, where labels of the last bars stand. Times are whole nanoseconds; a place in
-/// px leads back to the same time within the ns that half a px covers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// px leads back to the same time within the ns that half a px covers. [`Gaps`] can be
+/// compressed: all that maps times to px goes through here.
+#[derive(Debug, Clone, PartialEq)]
 pub struct TimeView {
     first: i64,
     last: i64,
+    /// Last moment of what is drawn; the margin behind it reaches to `last`.
+    drawn_to: i64,
+    gaps: Arc<Gaps>,
     start: i64,
     end: i64,
     width: f64,
@@ -27,6 +34,8 @@ impl TimeView {
         let mut view = Self {
             first: 0,
             last: 0,
+            drawn_to: 0,
+            gaps: Arc::default(),
             start: 0,
             end: 0,
             width: 1.0,
@@ -71,16 +80,49 @@ impl TimeView {
     pub fn set_bounds(&mut self, first: i64, last: i64) {
         let fitted = self.is_fitted();
         let last = last.max(first);
-        let extent = last.saturating_sub(first);
+        let idle = self.gaps.before(last).0 - self.gaps.before(first).0;
+        let extent = i128::from(last) - i128::from(first) - idle;
+        let margin = i64::try_from(extent / 20).unwrap_or(0);
+        self.drawn_to = last;
         self.first = first.min(i64::MAX - MIN_WINDOW);
         self.last = last
-            .saturating_add(extent / 20)
+            .saturating_add(margin)
             .max(self.first.saturating_add(MIN_WINDOW));
         if fitted {
             self.fit();
         } else {
             self.set_window(self.start, self.end);
         }
+    }
+
+    /// Compresses these gaps, none where they are empty. A view of everything goes on showing
+    /// everything, another window stays.
+    pub fn set_gaps(&mut self, gaps: Arc<Gaps>) {
+        self.gaps = gaps;
+        self.set_bounds(self.first, self.drawn_to);
+    }
+
+    /// The gaps within the window, with their left and right edge in px, cut to it. Each is to
+    /// be marked: time does not run there as it does beside it.
+    pub fn gaps(&self) -> impl Iterator<Item = (Gap, f64, f64)> + '_ {
+        let met = self
+            .gaps
+            .gaps()
+            .iter()
+            .filter(|gap| gap.start < self.end && gap.end > self.start);
+        met.map(|gap| {
+            let (from, to) = (gap.start.max(self.start), gap.end.min(self.end));
+            (*gap, self.x_of(from), self.x_of(to))
+        })
+    }
+
+    /// All of the bounds over `width` px, as a minimap shows them.
+    #[must_use]
+    pub fn overview(&self, width: f64) -> Self {
+        let mut all = self.clone();
+        all.set_width(width);
+        all.fit();
+        all
     }
 
     /// Shows everything.
@@ -115,6 +157,13 @@ impl TimeView {
         if !(factor.is_finite() && factor > 0.0 && x.is_finite()) {
             return;
         }
+        if !self.gaps.is_empty() {
+            let scale = self.scale();
+            let ns = (scale.ns * factor).max(MIN_WINDOW as f64 * scale.px / self.width);
+            let origin = self.time_at(x);
+            self.set_scale(Scale { origin, ns, ..scale }, -x);
+            return;
+        }
         let most = self.last.saturating_sub(self.first);
         let length = (self.length() as f64 * factor).round();
         let length = (length as i64).clamp(MIN_WINDOW.min(most), most);
@@ -125,6 +174,10 @@ impl TimeView {
 
     /// Moves the window by `px` to the right (below 0: to the left).
     pub fn pan(&mut self, px: f64) {
+        if !self.gaps.is_empty() {
+            self.set_scale(self.scale(), px);
+            return;
+        }
         let by = (px * self.ns_per_px()).round() as i64;
         let length = self.length();
         let start = self.start.saturating_add(by);
@@ -132,32 +185,55 @@ impl TimeView {
         self.set_window(start, start.saturating_add(length));
     }
 
-    /// Length of the window in ns.
+    /// Shows as much as `scale` has room for from px `from` of it on, moved to fit the bounds.
+    fn set_scale(&mut self, scale: Scale, from: f64) {
+        if !from.is_finite() {
+            return;
+        }
+        let at = |origin, x| Scale { origin, ..scale }.time_at(&self.gaps, x);
+        let (mut start, mut end) = (at(scale.origin, from), at(scale.origin, from + self.width));
+        if start < self.first {
+            (start, end) = (self.first, at(self.first, self.width));
+        }
+        if end > self.last {
+            (start, end) = (at(self.last, -self.width), self.last);
+        }
+        self.set_window(start, end);
+    }
+
+    fn scale(&self) -> Scale {
+        Scale::fit(&self.gaps, self.start, self.end, self.width)
+    }
+
+    /// Length of the window in ns, gaps included.
     #[must_use]
     pub fn length(&self) -> i64 {
         self.end.saturating_sub(self.start)
     }
 
-    /// How many ns a px covers.
+    /// How many ns a px covers outside of gaps.
     #[must_use]
     pub fn ns_per_px(&self) -> f64 {
-        self.length() as f64 / self.width
+        let scale = self.scale();
+        scale.ns / scale.px
+    }
+
+    /// How many ns a px covers at `x`.
+    #[must_use]
+    pub fn ns_per_px_at(&self, x: f64) -> f64 {
+        self.scale().ns_per_px(&self.gaps, x)
     }
 
     /// Where `time` stands, in px from the left; outside [0, width] when outside the window.
     #[must_use]
     pub fn x_of(&self, time: i64) -> f64 {
-        // The difference is taken as an integer: two times of this century are exact as f64
-        // only to 256 ns.
-        let from_start = i128::from(time) - i128::from(self.start);
-        from_start as f64 * self.width / self.length().max(1) as f64
+        self.scale().x_of(&self.gaps, time)
     }
 
     /// The time at `x`, to the nearest ns.
     #[must_use]
     pub fn time_at(&self, x: f64) -> i64 {
-        self.start
-            .saturating_add((x * self.length() as f64 / self.width).round() as i64)
+        self.scale().time_at(&self.gaps, x)
     }
 
     /// True when any part of [`start`, `end`] is in the window.

@@ -1,6 +1,6 @@
 //! The waterfall: names at the left, time at the right, a line a span.
 
-use crate::rows::Rows;
+use crate::rows::{Line, Rows};
 use crate::viewport::{ROW_HEIGHT, Scroll, TimeView};
 use meshscope_analysis::Tree;
 use meshscope_model::SpanColumns;
@@ -74,7 +74,7 @@ impl Frame {
 
 /// All that decides what a waterfall looks like at a moment. `view` is as wide as the frame's
 /// time area, `scroll` as high as its lines, of which there are as many as `rows` has.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Waterfall<'a> {
     /// The spans.
     pub columns: &'a SpanColumns,
@@ -99,11 +99,24 @@ impl Waterfall<'_> {
         drawn_times(self.columns, span as usize, self.now)
     }
 
-    /// Left and right edge of the bar of `span`, px from the left of the time area, cut to it and
-    /// not narrower than [`MIN_BAR`]; `None` when the span lies outside the window of time.
+    /// Start and end of what `line` stands for, as drawn: of a group from its first start to
+    /// its last end.
     #[must_use]
-    pub fn edges(&self, span: u32) -> Option<(f64, f64)> {
-        let (start, end) = self.times(span);
+    pub fn line_times(&self, line: Line) -> (i64, i64) {
+        let group = self.rows.folding().starting_with(self.tree, line.span);
+        match group.filter(|_| line.group) {
+            Some(group) => {
+                let running = group.running_from.map_or(group.end, |_| self.now);
+                (group.start, group.end.max(running))
+            }
+            None => self.times(line.span),
+        }
+    }
+
+    /// Left and right edge of a bar from `start` to `end`, px from the left of the time area, cut
+    /// to it and not narrower than [`MIN_BAR`]; `None` when it lies outside the window of time.
+    #[must_use]
+    pub fn edges(&self, (start, end): (i64, i64)) -> Option<(f64, f64)> {
         if !self.view.meets(start, end) {
             return None;
         }

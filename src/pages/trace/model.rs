@@ -98,6 +98,7 @@ impl Model {
     pub(crate) fn renew(&mut self, loaded: Arc<Loaded>) {
         let old = &self.loaded;
         let collapsed = self.rows.collapsed_ids(&old.columns);
+        let unfolded = self.rows.unfolded_ids(&old.columns);
         let selected = self
             .selected
             .and_then(|span| old.columns.span_id.get(span as usize).copied());
@@ -105,6 +106,8 @@ impl Model {
         self.rows = Rows::new(&loaded.tree, &loaded.columns, self.hide_noise);
         self.rows
             .restore_collapsed(&loaded.tree, &loaded.columns, &collapsed);
+        self.rows
+            .restore_unfolded(&loaded.tree, &loaded.columns, &unfolded);
         self.view.set_bounds(first, last);
         self.folded_flags = subtree_flags(&loaded.tree, &loaded.columns.flags);
         let root = loaded.tree.main_root();
@@ -142,7 +145,7 @@ impl Model {
             tree: &self.loaded.tree,
             rows: &self.rows,
             frame: self.frame,
-            view: self.view,
+            view: self.view.clone(),
             scroll: self.scroll,
             now: self.now,
         }
@@ -151,14 +154,14 @@ impl Model {
     /// Makes the minimap for the present lines and width.
     pub(crate) fn paint_minimap(&mut self) {
         if self.minimap.is_none() {
-            let cells = (self.frame.width.max(1.0) as usize, LANES);
-            let bounds = self.view.bounds();
+            let overview = self.view.overview(self.frame.width);
             self.minimap = Some(Minimap::paint(
                 &self.loaded.columns,
+                &self.loaded.tree,
                 &self.rows,
-                bounds,
+                &overview,
                 self.now,
-                cells,
+                LANES,
             ));
         }
     }
@@ -178,10 +181,20 @@ impl Model {
         self.changed_rows();
     }
 
+    /// Folds or unfolds a group of spans.
+    pub(crate) fn toggle_group(&mut self, first: u32) {
+        self.rows.toggle_group(&self.loaded.tree, first);
+        self.changed_rows();
+    }
+
     /// Where a key of the keyboard leads from the selection; `None` when it leads nowhere.
     pub(crate) fn step(&self, step: Step) -> Option<u32> {
         match self.selected {
-            Some(span) => self.rows.step(&self.loaded.tree, span, step),
+            Some(span) => {
+                let tree = &self.loaded.tree;
+                let line = self.rows.step(tree, self.rows.nearest_line(tree, span)?, step)?;
+                self.rows.lines().get(line).map(|line| line.span)
+            }
             None => self.rows.lines().first().map(|line| line.span),
         }
     }

@@ -180,12 +180,13 @@ pub(crate) fn WaterfallView(
         }
         match hit(&event) {
             Some(Hit::Line {
-                span,
-                part: Part::Toggle,
-                ..
-            }) => {
+                span, group, part, ..
+            }) if group || part == Part::Toggle => {
                 model.update_value(|model| {
-                    if let Some(model) = model {
+                    let Some(model) = model else { return };
+                    if group {
+                        model.toggle_group(span);
+                    } else {
                         model.toggle(span);
                     }
                 });
@@ -311,11 +312,8 @@ pub(crate) fn WaterfallView(
         }
         model.update_value(|model| {
             let Some(model) = model else { return };
-            let (first, last) = model.view.bounds();
-            let length = last.saturating_sub(first) as f64;
-            let at = |x: f64| {
-                first.saturating_add((x.clamp(0.0, model.frame.width) / model.frame.width * length) as i64)
-            };
+            let overview = model.view.overview(model.frame.width);
+            let at = |x: f64| overview.time_at(x.clamp(0.0, overview.width()));
             model.view.set_window(at(from.min(to)), at(from.max(to)));
         });
         redraw();
