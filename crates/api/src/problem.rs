@@ -83,6 +83,11 @@ impl Problem {
         Self::new("unavailable", "Temporarily unavailable", 503, detail)
     }
 
+    /// 503: a query took longer than it may; `detail` says how to ask for less.
+    pub fn timeout(detail: impl Into<String>) -> Self {
+        Self::new("timeout", "The query took too long", 503, detail)
+    }
+
     /// 500: the server failed; `detail` says at what.
     pub fn internal(detail: impl Into<String>) -> Self {
         Self::new("internal", "The server failed", 500, detail)

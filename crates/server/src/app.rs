@@ -5,9 +5,9 @@ use crate::live::Hub;
 use crate::mcp_mesh;
 use crate::stats::Stats;
 use meshscope_analysis::Prices;
-use meshscope_api::{Listener, Problem};
+use meshscope_api::Listener;
+use meshscope_store::Store;
 use meshscope_store::writer::Writer;
-use meshscope_store::{Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,7 +28,7 @@ pub(crate) struct App {
     pub(crate) mesh: mcp_mesh::State,
     pub(crate) hub: Arc<Hub>,
     stopping: AtomicBool,
-    queries: Semaphore,
+    pub(crate) queries: Arc<Semaphore>,
 }
 
 /// The present in ns since the epoch.
@@ -47,7 +47,7 @@ impl App {
         listeners: Vec<Listener>,
         prices: Prices,
     ) -> Self {
-        let queries = Semaphore::new(QUERIES);
+        let queries = Arc::new(Semaphore::new(QUERIES));
         Self {
             mesh: mcp_mesh::State::new(config.mcp_mesh.as_ref()),
             config,
@@ -81,39 +81,5 @@ impl App {
             return Some("the server is shutting down");
         }
         (!self.writer.is_running()).then_some("the writer has ended: restart the server")
-    }
-
-    /// Asks the store off the async threads.
-    pub(crate) async fn ask<T: Send + 'static>(
-        &self,
-        ask: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let Ok(_permit) = self.queries.acquire().await else {
-            return Err(Problem::unavailable("the server is shutting down"));
-        };
-        let store = Arc::clone(&self.store);
-        match tokio::task::spawn_blocking(move || ask(&*store)).await {
-            Ok(answer) => answer.map_err(refusal_of),
-            Err(error) => {
-                tracing::error!(%error, "a query panicked");
-                Err(Problem::internal("the query failed; the server's log says more"))
-            }
-        }
-    }
-}
-
-/// What the store refuses, as a client is told.
-pub(crate) fn refusal_of(error: StoreError) -> Problem {
-    match error {
-        StoreError::Cursor => Problem::invalid_parameter(
-            "cursor",
-            format!("{error}: give `next_cursor` of the page before, or leave it out for the first page"),
-        ),
-        StoreError::Full { .. } | StoreError::Lost { .. } => Problem::unavailable(error.to_string()),
-        StoreError::Place(_) => Problem::invalid_parameter("destination", error.to_string()),
-        error => {
-            tracing::error!(%error, "a query failed");
-            Problem::internal(error.to_string())
-        }
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Options of `meshscope serve`; each also as `MESHSCOPE_*` and, in snake case, in a TOML file.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -44,6 +45,9 @@ pub struct ServeArgs {
     /// Memory of the engine, in MiB [default: 2048].
     #[arg(long, env = "MESHSCOPE_ENGINE_MEMORY_MIB")]
     pub engine_memory_mib: Option<u64>,
+    /// Seconds after which a query is given up [default: 30].
+    #[arg(long, env = "MESHSCOPE_QUERY_TIMEOUT", value_name = "SECONDS")]
+    pub query_timeout: Option<f64>,
     /// Origins of web pages that may send OTLP, comma separated; `*` is any.
     #[arg(long, env = "MESHSCOPE_CORS_ORIGINS", value_delimiter = ',')]
     pub cors_origins: Option<Vec<String>>,
@@ -125,6 +129,8 @@ pub struct Config {
     pub max_decoded: usize,
     /// Memory of the engine, MiB.
     pub engine_memory_mib: u64,
+    /// How long a query may take.
+    pub query_timeout: Duration,
     /// Origins of web pages that may send OTLP.
     pub cors_origins: Vec<String>,
     /// Headers that name the session of data that names none, lower case.
@@ -202,6 +208,10 @@ impl Config {
                 .unwrap_or(256)
                 .saturating_mul(MIB),
             engine_memory_mib: args.engine_memory_mib.or(file.engine_memory_mib).unwrap_or(2_048),
+            query_timeout: seconds(
+                "query-timeout",
+                args.query_timeout.or(file.query_timeout).unwrap_or(30.0),
+            )?,
             stream_buffer: args
                 .stream_buffer_mib
                 .or(file.stream_buffer_mib)
@@ -267,6 +277,14 @@ fn default_data_dir() -> Result<PathBuf, String> {
         .or_else(home)
         .ok_or("neither XDG_DATA_HOME nor HOME is set: give --data-dir")?;
     Ok(base.join("meshscope"))
+}
+
+/// A number of seconds that a person gave.
+fn seconds(option: &str, given: f64) -> Result<Duration, String> {
+    Duration::try_from_secs_f64(given)
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| format!("--{option} is {given}: expected seconds above 0, for example 30 or 0.5"))
 }
 
 #[cfg(test)]

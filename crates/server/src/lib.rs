@@ -2,6 +2,7 @@
 
 pub mod api;
 mod app;
+mod ask;
 mod auth;
 mod body;
 pub mod cli;

@@ -49,7 +49,7 @@ pub(crate) async fn export(State(app): State<Arc<App>>, RawQuery(query): RawQuer
             let signal = *signal;
             let file = Passing::new(&app.config.data_dir);
             let path = file.0.clone();
-            app.ask(move |store| store.export_parquet(&query, signal, &path))
+            app.ask_long(move |store| store.export_parquet(&query, signal, &path))
                 .await?;
             send_file(file).await
         }
@@ -145,7 +145,7 @@ pub(crate) async fn backup(
     }
     let data_dir = app.config.data_dir.clone();
     let report = app
-        .ask(move |store| {
+        .ask_long(move |store| {
             let report = store.backup(&destination)?;
             copy_prices(&data_dir, &destination).map_err(StoreError::Place)?;
             Ok(report)

@@ -287,3 +287,21 @@ async fn questions_that_cannot_be_answered_name_their_parameter() {
         assert_eq!(problem(response).await.0, 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_query_that_takes_too_long_is_given_up_and_says_so() {
+    let server = Server::with(|args| meshscope_server::config::ServeArgs {
+        query_timeout: Some(1e-6),
+        ..args
+    })
+    .await;
+    let late = reqwest::get(format!("{}/api/v1/sessions", server.api))
+        .await
+        .unwrap();
+    let (status, detail) = problem(late).await;
+    assert_eq!(status, 503);
+    assert!(detail.contains("--query-timeout"), "{detail}");
+    // What is written is not a query.
+    let (status, _) = server.json("/v1/traces", &traces(&[span(1, &json!({}))])).await;
+    assert_eq!(status, 200);
+}

@@ -6,6 +6,7 @@
 
 mod changes;
 mod duckdb;
+pub mod stop;
 pub mod writer;
 
 pub use crate::changes::{ChangedSpan, Changes, LiveRecords, StreamPosition};
@@ -82,6 +83,9 @@ pub enum StoreError {
         /// What the engine said.
         detail: String,
     },
+    /// The query was stopped: who asked has gone, or it took too long.
+    #[error("the query was stopped")]
+    Stopped,
     /// A place that cannot be used for what was asked.
     #[error("{0}")]
     Place(String),

@@ -37,6 +37,7 @@ mod usage;
 mod value;
 mod write;
 
+use crate::stop::running;
 use crate::{ColumnsPiece, LiveRecords, PriceOf, Store, StoreError, StreamPosition, Written};
 use duckdb::Connection;
 use hashbrown::HashMap;
@@ -182,7 +183,8 @@ impl DuckDb {
             Some(connection) => connection,
             None => self.connection()?,
         };
-        let answer = read(&connection);
+        let interrupt = connection.interrupt_handle();
+        let answer = running(move || interrupt.interrupt()).and_then(|_running| read(&connection));
         lock(&self.readers).push(connection);
         answer
     }
@@ -517,6 +519,28 @@ mod tests {
         let trace: TraceId = "f7e26af0000000000000000000000001".parse().unwrap();
         let span = store.span(trace, SpanId::from_u64(1)).unwrap().unwrap();
         assert_eq!((span.name.as_str(), span.meaning.interrupted), ("work", false));
+    }
+
+    #[test]
+    fn a_statement_that_runs_is_interrupted() {
+        let store = DuckDb::in_memory().unwrap();
+        let stop = Arc::new(crate::stop::Stop::default());
+        let endless =
+            "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range + b.range = 7";
+        let answer = std::thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                stop.run(|| {
+                    store.read(|connection| connection.execute_batch(endless).map_err(engine_error("wait")))
+                })
+            });
+            while !running.is_finished() {
+                stop.stop();
+            }
+            running.join().unwrap()
+        });
+        assert!(matches!(answer, Err(StoreError::Stopped)), "{answer:?}");
+        assert!(matches!(stop.run(|| store.counts()), Err(StoreError::Stopped)));
+        assert_eq!(store.counts().unwrap(), Counts::default());
     }
 
     #[test]
