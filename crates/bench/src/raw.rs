@@ -6,7 +6,7 @@ use duckdb::Connection;
 use duckdb::arrow::array::{ArrayRef, Int64Array, StringArray, UInt8Array, UInt64Array};
 use duckdb::arrow::datatypes::{DataType, Field, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
-use meshscope_model::Span;
+use meshscope_model::{AttributeValue, Span};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -111,7 +111,7 @@ fn batch(spans: &[Span], keys: &BTreeSet<String>) -> RecordBatch {
     let attribute = |key: &String| -> (DataType, ArrayRef) {
         let texts = spans
             .iter()
-            .map(|span| span.attributes.get(key).map(|value| value.to_text()));
+            .map(|span| span.attributes.get(key).map(AttributeValue::to_text));
         (DataType::Utf8, Arc::new(texts.collect::<StringArray>()))
     };
     let mut columns: Vec<(DataType, ArrayRef)> = vec![
