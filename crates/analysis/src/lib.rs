@@ -3,6 +3,8 @@
 //! Everything about a trace works on [`meshscope_model::SpanColumns`] by row number, in arrays
 //! of plain integers, without recursion: it may have a million spans or be a thousand levels deep.
 
+mod align;
+pub mod compare;
 pub mod cost;
 pub mod critical_path;
 pub mod fold;
@@ -22,6 +24,7 @@ pub mod tree;
 #[cfg(test)]
 mod testing;
 
+pub use compare::{Comparison, Pair, Side, Tolerance};
 pub use critical_path::{Segment, critical_path};
 pub use fold::{Folding, Group};
 pub use graph::{Graph, NodeKind};
