@@ -13,6 +13,7 @@ pub mod logs;
 pub mod mcp_mesh;
 pub mod metrics;
 pub mod params;
+pub mod preview;
 pub mod problem;
 pub mod query;
 pub mod search;

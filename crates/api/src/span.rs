@@ -1,5 +1,6 @@
 //! One span with everything it carries.
 
+use crate::preview::CutValue;
 use meshscope_model::{
     Attributes, CostSource, Link, Operation, Resource, Scope, Span, SpanEvent, SpanFacts, SpanId, SpanKind,
     Status, System, Tokens, TraceId,
@@ -82,6 +83,9 @@ pub struct SpanDetail {
     /// `name`, `scope` or `status`. Only where one span is asked for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub provenance: BTreeMap<String, Vec<String>>,
+    /// Values that stand cut in this answer. Only where a preview was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<CutValue>,
 }
 
 /// What a span means, in one vocabulary for all dialects.
@@ -232,6 +236,7 @@ impl SpanDetail {
                 carbon_ug: usage.and_then(|usage| usage.carbon_ug),
             },
             provenance: BTreeMap::new(),
+            cut: Vec::new(),
         }
     }
 

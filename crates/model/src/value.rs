@@ -95,7 +95,10 @@ impl AttributeValue {
     pub fn to_text(&self) -> String {
         match self {
             Self::String(text) => text.clone(),
-            other => other.to_json().to_string(),
+            other => match other.to_json() {
+                serde_json::Value::String(text) => text,
+                json => json.to_string(),
+            },
         }
     }
 

@@ -4,18 +4,20 @@ use crate::app::{App, now};
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
 use crate::life::{__path_backup, __path_export, backup, export};
 use crate::live::route::{__path_stream, stream};
-use crate::trace::{__path_search, __path_trace, search, trace};
+use crate::trace::{
+    __path_export_trace, __path_search, __path_span, __path_trace, __path_value, export_trace, search, span,
+    trace, value,
+};
 use crate::{prices, process};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use meshscope_api::{
     Gap, ListQuery, LiveStatus, LogPage, LogQuery, MetricDetail, MetricList, Params, Position, Problem,
-    ProjectList, Queue, SeriesQuery, ServerStatus, SessionDetail, SessionPage, SpanDetail, TracePage,
-    UsageQuery, UsageReport, UsageRowPage,
+    ProjectList, Queue, SeriesQuery, ServerStatus, SessionDetail, SessionPage, TracePage, UsageQuery,
+    UsageReport, UsageRowPage,
 };
-use meshscope_model::{SpanId, TraceId};
-use meshscope_telemetry::semconv::provenance::provenance;
+use meshscope_model::TraceId;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::OpenApi;
@@ -46,7 +48,9 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(traces))
         .routes(routes!(trace))
         .routes(routes!(search))
+        .routes(routes!(export_trace))
         .routes(routes!(span))
+        .routes(routes!(value))
         .routes(routes!(logs))
         .routes(routes!(metrics))
         .routes(routes!(metric))
@@ -220,27 +224,6 @@ async fn session(State(app): State<Arc<App>>, Path(id): Path<String>, RawQuery(q
 async fn traces(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
     let query = ListQuery::read(&params(query))?;
     json(&app.ask(move |store| store.traces(&query, now())).await?)
-}
-
-/// One span with everything it carries.
-#[utoipa::path(get, path = "/api/v1/traces/{trace_id}/spans/{span_id}",
-    params(
-        ("trace_id" = String, Path, description = "32 hexadecimal digits"),
-        ("span_id" = String, Path, description = "16 hexadecimal digits"),
-    ),
-    responses((status = 200, body = SpanDetail), (status = 404, body = Problem)))]
-async fn span(State(app): State<Arc<App>>, Path((trace, span)): Path<(String, String)>) -> Answer {
-    let trace = trace_id(&trace)?;
-    let span: SpanId = span
-        .parse()
-        .map_err(|error| Problem::invalid_parameter("span_id", format!("{error}")))?;
-    let kept = app.ask(move |store| store.span(trace, span)).await?;
-    let mut detail = found(kept, || format!("there is no span {span} in trace {trace}"))?;
-    detail.provenance = provenance(&detail.to_span())
-        .into_iter()
-        .map(|(fact, sources)| (fact.to_owned(), sources))
-        .collect();
-    json(&detail)
 }
 
 /// Log records, newest first.

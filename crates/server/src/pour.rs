@@ -126,6 +126,8 @@ impl Pipe {
 
 impl Write for Pipe {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // However much is written at once, it waits in pieces.
+        let bytes = bytes.get(..PIECE).unwrap_or(bytes);
         self.gathered.extend_from_slice(bytes);
         if self.gathered.len() >= PIECE {
             self.send()?;

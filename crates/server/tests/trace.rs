@@ -303,3 +303,190 @@ async fn a_search_finds_what_frequent_attributes_hold_before_and_after_they_have
         assert_eq!(found, [7, 207, 407], "{q}");
     }
 }
+
+/// An exported trace, with the name of its file.
+async fn exported(server: &Server, trace: &str, query: &str) -> (String, String) {
+    let answer = ask(server, &format!("traces/{trace}/export{query}"), &[]).await;
+    assert_eq!(answer.status().as_u16(), 200);
+    let kept = answer.headers()["content-disposition"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    (kept, answer.text().await.unwrap())
+}
+
+/// The trace as the API tells it, without what depends on the place it is kept in.
+async fn told(server: &Server, trace: &str) -> Value {
+    let mut told = server.get(&format!("traces/{trace}")).await;
+    let mut logs = server.get(&format!("logs?from=0&trace_id={trace}")).await["logs"].clone();
+    for log in logs.as_array_mut().unwrap() {
+        log["sequence"] = Value::Null;
+    }
+    told["logs"] = logs;
+    told
+}
+
+#[tokio::test]
+async fn an_exported_trace_is_the_same_trace_when_it_is_imported() {
+    let (server, other) = (Server::start().await, Server::start().await);
+    for name in [
+        "meshagent/0009-logs.pb",
+        "meshagent/0011-traces.pb",
+        "dexto/0001-traces.raw.json",
+    ] {
+        let (path, media, body) = capture(name);
+        let status = server
+            .post(&path, &[("content-type", media)], body)
+            .await
+            .status();
+        assert_eq!(status.as_u16(), 200, "{name}");
+    }
+    let list = server.get("traces?from=0&limit=1000").await;
+    for trace in list["traces"].as_array().unwrap() {
+        let id = trace["trace_id"].as_str().unwrap();
+        let (file, lines) = exported(&server, id, "").await;
+        assert!(
+            file.starts_with("attachment; filename=\"") && file.ends_with(&format!("{id}.otlp.jsonl\"")),
+            "{file}"
+        );
+        for line in lines.lines() {
+            let signal = if line.starts_with("{\"resourceLogs") {
+                "/v1/logs"
+            } else {
+                "/v1/traces"
+            };
+            let json_type = [("content-type", "application/json")];
+            let status = other
+                .post(signal, &json_type, line.as_bytes().to_vec())
+                .await
+                .status();
+            assert_eq!(status.as_u16(), 200);
+        }
+        let (before, after) = (told(&server, id).await, told(&other, id).await);
+        for key in ["spans", "logs"] {
+            assert_eq!(before[key], after[key], "{key} of {id}");
+        }
+        let (file, jaeger) = exported(&server, id, "?format=jaeger").await;
+        assert!(file.ends_with(&format!("{id}.jaeger.json\"")), "{file}");
+        let read = meshscope_telemetry::jaeger::decode(jaeger.as_bytes()).unwrap();
+        let spans = before["spans"].as_array().unwrap();
+        assert_eq!((read.rejected.records, read.batch.spans.len()), (0, spans.len()));
+        for entry in &read.batch.spans {
+            let id = entry.span.span_id.to_string();
+            let sent = spans.iter().find(|span| span["span_id"] == id.as_str()).unwrap();
+            let start: i64 = sent["started_at"].as_str().unwrap().parse().unwrap();
+            assert_eq!(
+                (&json!(entry.span.name), entry.span.start_time),
+                (&sent["name"], start / 1_000 * 1_000)
+            );
+            assert_eq!(
+                entry.span.attributes.len(),
+                sent["attributes"].as_array().unwrap().len()
+            );
+        }
+    }
+    let logs = list["traces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|trace| trace["trace_id"].as_str().unwrap());
+    let mut found = 0;
+    for id in logs {
+        found += told(&other, id).await["logs"].as_array().unwrap().len();
+    }
+    assert!(found > 0, "log records came along");
+    for (path, status) in [
+        (format!("traces/{:032x}/export", 1), 404),
+        (format!("traces/{TRACE}/export?format=csv"), 400),
+        ("traces/x/export".to_owned(), 400),
+    ] {
+        assert_eq!(ask(&server, &path, &[]).await.status().as_u16(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_span_with_a_value_of_20_mb_opens_at_once_and_whole() {
+    let server = Server::start().await;
+    let long: String = (0..2_000_000).map(|n| format!("{n:09}\n")).collect();
+    assert_eq!(long.len(), 20_000_000);
+    let list: Vec<Value> = (0..50_000).map(|n| json!({"intValue": n.to_string()})).collect();
+    let markup = "<script>alert(1)</script>";
+    let attributes = json!([
+        {"key": "gen_ai.prompt", "value": {"stringValue": long}},
+        {"key": "list", "value": {"arrayValue": {"values": list}}},
+        {"key": "page", "value": {"stringValue": markup}},
+        {"key": "raw", "value": {"bytesValue": "AQID"}},
+    ]);
+    let event = json!({"name": "e", "timeUnixNano": "5", "attributes": [{"key": "k", "value": {"stringValue": "v".repeat(500_000)}}]});
+    keep(
+        &server,
+        &[span(1, &json!({"attributes": attributes, "events": [event]}))],
+    )
+    .await;
+    let path = format!("traces/{TRACE}/spans/{:016x}", 1);
+    let whole = ask(&server, &path, &[("accept-encoding", "zstd")]).await;
+    let whole: Value = serde_json::from_slice(&unpacked("zstd", &whole.bytes().await.unwrap())).unwrap();
+    assert_eq!(whole["attributes"][0]["value"]["stringValue"], long.as_str());
+    assert!(whole["cut"].is_null());
+
+    let preview = ask(&server, &format!("{path}?preview=262144"), &[])
+        .await
+        .bytes()
+        .await
+        .unwrap();
+    assert!(preview.len() < 4 * 262_144, "{}", preview.len());
+    let preview: Value = serde_json::from_slice(&preview).unwrap();
+    assert_eq!(preview["attributes"][0]["value"]["stringValue"], &long[..262_144]);
+    assert_eq!(
+        preview["cut"],
+        json!([
+            {"in": "attributes", "key": "gen_ai.prompt", "kind": "string", "bytes": "20000000"},
+            {"in": "attributes", "key": "list", "kind": "json", "bytes": "288891"},
+            {"in": "events", "index": 0, "key": "k", "kind": "string", "bytes": "500000"},
+        ])
+    );
+    let value = async |query: &str| {
+        let answer = ask(&server, &format!("{path}/value?{query}"), &[]).await;
+        let status = answer.status().as_u16();
+        let media = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        let nosniff = answer.headers().contains_key("x-content-type-options");
+        assert_eq!(nosniff, status == 200);
+        (status, media, answer.bytes().await.unwrap())
+    };
+    let (status, media, bytes) = value("key=gen_ai.prompt").await;
+    assert_eq!(
+        (status, media.as_str(), &bytes[..]),
+        (200, "text/plain; charset=utf-8", long.as_bytes())
+    );
+    let (_, media, bytes) = value("key=list").await;
+    let list: Vec<u32> = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!((media.as_str(), list.len()), ("application/json", 50_000));
+    assert_eq!(value("in=events&index=0&key=k").await.2.len(), 500_000);
+    assert_eq!(
+        value("key=raw").await,
+        (200, "application/octet-stream".to_owned(), vec![1, 2, 3].into())
+    );
+    assert_eq!(value("key=page").await.1, "text/plain; charset=utf-8");
+    assert_eq!(value("in=resource&key=service.name").await.2, "svc");
+    assert_eq!(value("key=none").await.0, 404);
+    assert_eq!(value("in=events&index=9&key=k").await.0, 404);
+    assert_eq!(value("in=events&key=k").await.0, 400);
+    assert_eq!(
+        ask(&server, &format!("{path}?preview=1"), &[])
+            .await
+            .status()
+            .as_u16(),
+        400
+    );
+    assert_eq!(
+        ask(
+            &server,
+            &format!("traces/{TRACE}/spans/{:016x}/value?key=a", 2),
+            &[]
+        )
+        .await
+        .status()
+        .as_u16(),
+        404
+    );
+}

@@ -5,6 +5,10 @@
 //! (<https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/jaeger/>), read backwards: `span.kind`,
 //! `otel.status_code`, `error`, `otel.scope.name` and `w3c.tracestate` are tags there and fields here.
 
+mod write;
+
+pub use write::Writer;
+
 use crate::decoded::{DecodeError, Decoded, Rejected};
 use crate::{json, semconv};
 use base64::Engine as _;
@@ -143,6 +147,16 @@ fn read_span(value: &Value, emitters: &mut Emitters<'_>, rejected: &mut Rejected
     let trace_state = take("w3c.tracestate").unwrap_or_default();
     let kind = take("span.kind").map_or(SpanKind::Unspecified, |word| kind(&word));
     let status = status(&mut attributes);
+    let mut dropped = |what: &str| {
+        let key = format!("otel.dropped_{what}_count");
+        let index = attributes.0.iter().position(|kv| kv.key == key)?;
+        let count = attributes.0.get(index)?.value.as_i64();
+        let count = count.and_then(|n| u32::try_from(n).ok())?;
+        attributes.0.remove(index);
+        Some(count)
+    };
+    let [dropped_attributes, dropped_events, dropped_links] =
+        ["attributes", "events", "links"].map(|what| dropped(what).unwrap_or(0));
     let (parent_span_id, links) = references(fields, trace_id)?;
     if let Some(Value::Array(warnings)) = fields.get("warnings") {
         for warning in warnings.iter().filter_map(Value::as_str) {
@@ -166,11 +180,11 @@ fn read_span(value: &Value, emitters: &mut Emitters<'_>, rejected: &mut Rejected
         start_time,
         end_time: Some(start_time.saturating_add(duration)),
         attributes,
-        dropped_attributes_count: 0,
+        dropped_attributes_count: dropped_attributes,
         events: events(fields)?,
-        dropped_events_count: 0,
+        dropped_events_count: dropped_events,
         links,
-        dropped_links_count: 0,
+        dropped_links_count: dropped_links,
         status,
     })
 }
@@ -271,9 +285,18 @@ fn kind(word: &str) -> SpanKind {
 fn status(attributes: &mut Attributes) -> Status {
     let code = take(attributes, "otel.status_code");
     let message = take(attributes, "otel.status_description").unwrap_or_default();
-    let failed = attributes
-        .get("error")
-        .is_some_and(|error| error.as_bool() == Some(true) || error.as_str() == Some("true"));
+    let said = attributes.0.iter().position(|kv| kv.key == "error");
+    let error = said
+        .and_then(|at| attributes.0.get(at))
+        .map(|kv| kv.value.clone());
+    let failed = error.is_some_and(|error| error.as_bool() == Some(true) || error.as_str() == Some("true"));
+    // Beside the status it is that status once more.
+    if failed
+        && code.as_deref() == Some("ERROR")
+        && let Some(at) = said
+    {
+        attributes.0.remove(at);
+    }
     let code = match code.as_deref() {
         Some("OK") => StatusCode::Ok,
         Some("ERROR") => StatusCode::Error,

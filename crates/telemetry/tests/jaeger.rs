@@ -2,8 +2,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use meshscope_model::{AttributeValue, SpanKind, StatusCode};
-use meshscope_telemetry::{jaeger, sniff};
+use meshscope_model::{AttributeValue, Attributes, KeyValue, Link, Span, SpanKind, StatusCode};
+use meshscope_telemetry::{Encoding, Signal, decode, jaeger, sniff};
 use serde_json::{Value, json};
 
 fn span(id: &str, more: &Value) -> Value {
@@ -155,4 +155,140 @@ fn one_trace_alone_is_a_file_as_well() {
     let all: Value = serde_json::from_slice(&trace(&[span("1", &json!({}))])).unwrap();
     let one = all["data"][0].to_string();
     assert_eq!(jaeger::decode(one.as_bytes()).unwrap().batch.spans.len(), 1);
+}
+
+/// What Jaeger's JSON keeps of a span: microseconds, no lists, of links and scopes only some.
+fn kept(span: &Span) -> Span {
+    let micros = |ns: i64| ns / 1_000 * 1_000;
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::Empty => AttributeValue::from(""),
+        AttributeValue::Array(_) | AttributeValue::Map(_) => AttributeValue::from(value.to_text()),
+        other => other.clone(),
+    };
+    let attributes = |all: &Attributes| -> Attributes {
+        let entries = all.iter().map(|kv| KeyValue {
+            key: kv.key.clone(),
+            value: value(&kv.value),
+        });
+        entries.collect()
+    };
+    let mut span = span.clone();
+    span.end_time = Some(micros(span.start_time + span.duration()));
+    span.start_time = micros(span.start_time);
+    span.attributes = attributes(&span.attributes);
+    span.flags &= 0xff;
+    for event in &mut span.events {
+        event.time = micros(event.time);
+        event.attributes = attributes(&event.attributes);
+        event.dropped_attributes_count = 0;
+    }
+    for link in &mut span.links {
+        let mut attributes = Attributes::default();
+        attributes.push("opentracing.ref_type", "follows_from");
+        *link = Link {
+            trace_id: link.trace_id,
+            span_id: link.span_id,
+            attributes,
+            ..Link::default()
+        };
+    }
+    let (resource, scope) = (
+        std::sync::Arc::make_mut(&mut span.resource),
+        std::sync::Arc::make_mut(&mut span.scope),
+    );
+    resource.dropped_attributes_count = 0;
+    resource.schema_url.clear();
+    let service = resource.service().to_owned();
+    resource.attributes = attributes(&resource.attributes);
+    resource.attributes.0.retain(|kv| kv.key != "service.name");
+    resource
+        .attributes
+        .0
+        .insert(0, KeyValue::new("service.name", service));
+    (scope.attributes, scope.dropped_attributes_count) = (Attributes::default(), 0);
+    scope.schema_url.clear();
+    span
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let captures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/captures");
+    for name in [
+        "meshagent/0011-traces.pb",
+        "videosdk/0047-traces.pb",
+        "meshflow/0008-traces.pb",
+        "dexto/0001-traces.raw.json",
+        "reference/0001-traces.pb",
+        "reference/0006-traces.pb",
+    ] {
+        let encoding = if name.ends_with(".pb") {
+            Encoding::Protobuf
+        } else {
+            Encoding::Json
+        };
+        let body = std::fs::read(format!("{captures}/{name}")).unwrap();
+        let spans: Vec<Span> = decode(Signal::Traces, encoding, &body)
+            .unwrap()
+            .batch
+            .spans
+            .into_iter()
+            .map(|entry| entry.span)
+            .collect();
+        for trace_id in spans.iter().map(|span| span.trace_id) {
+            let of_trace: Vec<&Span> = spans.iter().filter(|span| span.trace_id == trace_id).collect();
+            let mut writer = jaeger::Writer::new(trace_id);
+            let runs = of_trace.chunks(3);
+            let mut text: String = runs.map(|run| writer.spans(run.iter().copied())).collect();
+            text.push_str(&writer.end());
+            assert_eq!(sniff(text.as_bytes()), Some(meshscope_telemetry::Body::Jaeger));
+            let read = jaeger::decode(text.as_bytes()).unwrap();
+            assert_eq!(read.rejected.records, 0, "{name}: {}", read.rejected.message());
+            assert_eq!(read.batch.spans.len(), of_trace.len());
+            for (read, sent) in read.batch.spans.iter().zip(of_trace) {
+                assert_eq!(read.span, kept(sent), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_type_and_field_crosses() {
+    let sent = decode(
+        Signal::Traces,
+        Encoding::Json,
+        br#"{"resourceSpans":[{"scopeSpans":[{"scope":{"name":"x","version":"1"},"spans":[
+        {"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","parentSpanId":"00f067aa0ba902b6","name":"a",
+        "kind":3,"traceState":"a=b","startTimeUnixNano":"1795220548168533","endTimeUnixNano":"1795220548169999","droppedEventsCount":2,
+        "attributes":[{"key":"i","value":{"intValue":"9223372036854775807"}},{"key":"d","value":{"doubleValue":1.0}},
+        {"key":"inf","value":{"doubleValue":"-Infinity"}},{"key":"b","value":{"bytesValue":"AQI="}},{"key":"t","value":{"boolValue":true}},
+        {"key":"l","value":{"arrayValue":{"values":[{"stringValue":"x"},{"intValue":"2"}]}}}],
+        "events":[{"timeUnixNano":"1795220548168999","name":"exception","attributes":[{"key":"k","value":{"stringValue":"v"}}]}],
+        "links":[{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b6"}],
+        "status":{"code":2,"message":"no stock"}}]}]}]}"#,
+    )
+    .unwrap()
+    .batch
+    .spans
+    .remove(0)
+    .span;
+    let mut writer = jaeger::Writer::new(sent.trace_id);
+    let text = writer.spans([&sent]) + &writer.end();
+    let json: Value = serde_json::from_str(&text).unwrap();
+    let written = &json["data"][0]["spans"][0];
+    assert_eq!(
+        (&written["startTime"], &written["duration"]),
+        (&json!(1_795_220_548_168_i64), &json!(1))
+    );
+    let tag = |key: &str| {
+        let tags = written["tags"].as_array().unwrap();
+        tags.iter().find(|tag| tag["key"] == key).unwrap()["value"].clone()
+    };
+    assert_eq!((tag("error"), tag("l")), (json!(true), json!(r#"["x",2]"#)));
+    assert_eq!(tag("i"), "9223372036854775807");
+    assert_eq!(
+        jaeger::decode(text.as_bytes()).unwrap().batch.spans[0].span,
+        kept(&sent)
+    );
+    let none = jaeger::Writer::new(sent.trace_id).end();
+    assert!(jaeger::decode(none.as_bytes()).unwrap().batch.spans.is_empty());
 }

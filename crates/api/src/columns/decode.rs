@@ -249,8 +249,11 @@ fn optional(n: u64) -> Option<i64> {
     }
 }
 
-/// A frame's tag and content, and what follows it; `None` when it is not all there.
-fn frame(bytes: &[u8]) -> Result<Option<(u8, &[u8], &[u8])>, ColumnsError> {
+/// A frame's tag and content, and what follows it.
+type Frame<'a> = (u8, &'a [u8], &'a [u8]);
+
+/// The first frame; `None` when it is not all there.
+fn frame(bytes: &[u8]) -> Result<Option<Frame<'_>>, ColumnsError> {
     let mut input = Input(bytes);
     let part = "a frame";
     let read = |input: &mut Input<'_>| -> Result<(u8, u64), ColumnsError> {
