@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use meshscope_api::preview::ValuePlace;
 use meshscope_api::{Problem, SpanDetail};
 use meshscope_model::{AttributeValue, SpanId, TraceId};
+use meshscope_store::stop::Stop;
 use meshscope_telemetry::semconv::provenance::provenance;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -64,7 +65,7 @@ pub(crate) async fn span(
         detail
     });
     let detail = detail.await?;
-    pour("application/json", Coding::of(&headers), move |out| {
+    pour("application/json", Coding::of(&headers), move |out, _| {
         serde_json::to_writer(out, &detail).map_err(io::Error::from)?;
         Ok(())
     })
@@ -104,7 +105,7 @@ pub(crate) async fn value(
         AttributeValue::Bytes(_) => "application/octet-stream",
         _ => "application/json",
     };
-    let written = move |out: &mut dyn Write| {
+    let written = move |out: &mut dyn Write, _: &Arc<Stop>| {
         match &value {
             AttributeValue::String(text) => out.write_all(text.as_bytes())?,
             AttributeValue::Bytes(raw) => out.write_all(raw)?,
