@@ -16,7 +16,7 @@ pub(crate) struct Fetch<T: Send + Sync + 'static> {
     pub error: RwSignal<Option<Problem>>,
     /// A request is under way that was not asked by a tick of the clock.
     pub loading: RwSignal<bool>,
-    again: Trigger,
+    again: RwSignal<u32>,
 }
 
 impl<T: Send + Sync + 'static> Clone for Fetch<T> {
@@ -30,7 +30,7 @@ impl<T: Send + Sync + 'static> Copy for Fetch<T> {}
 impl<T: Send + Sync + 'static> Fetch<T> {
     /// Asks again.
     pub(crate) fn retry(&self) {
-        self.again.notify();
+        self.again.update(|n| *n = n.wrapping_add(1));
     }
 }
 
@@ -45,28 +45,45 @@ where
     K: PartialEq + Clone + Send + Sync + 'static,
     F: Future<Output = Result<T, Problem>> + 'static,
 {
+    use_fetch_while(key, || true, fetch)
+}
+
+/// The same, but a tick asks again only while `changes()`: for what is done at some time.
+pub(crate) fn use_fetch_while<T, K, F>(
+    key: impl Fn() -> Option<K> + Send + Sync + 'static,
+    changes: impl Fn() -> bool + Send + Sync + 'static,
+    fetch: impl Fn(K, Option<AbortSignal>) -> F + Send + Sync + 'static,
+) -> Fetch<T>
+where
+    T: Send + Sync + 'static,
+    K: PartialEq + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<T, Problem>> + 'static,
+{
     let state = Fetch {
         value: RwSignal::new(None),
         error: RwSignal::new(None),
         loading: RwSignal::new(true),
-        again: Trigger::new(),
+        again: RwSignal::new(0),
     };
     let live = expect_context::<Live>();
     let under_way = StoredValue::new_local(None::<AbortController>);
     let generation = StoredValue::new(0_u32);
     on_cleanup(move || abort(under_way));
-    Effect::new(move |before: Option<Option<K>>| {
-        let key = key();
+    Effect::new(move |before: Option<(Option<K>, u32)>| {
+        let (key, again) = (key(), state.again.get());
         live.tick.track();
-        state.again.track();
-        let changed = before.as_ref().is_none_or(|before| *before != key);
+        let changed = before.as_ref().is_none_or(|(before, _)| *before != key);
+        let ticked = !changed && before.is_some_and(|(_, before)| before == again);
         let Some(asked) = key.clone() else {
             state.loading.set(false);
-            return key;
+            return (key, again);
         };
+        if ticked && !changes() {
+            return (key, again);
+        }
         // A tick does not overtake a request that is still under way.
         if !changed && under_way.with_value(Option::is_some) && !state.error.with_untracked(Option::is_some) {
-            return key;
+            return (key, again);
         }
         abort(under_way);
         let controller = AbortController::new().ok();
@@ -93,7 +110,7 @@ where
                 Err(problem) => state.error.set(Some(problem)),
             }
         });
-        key
+        (key, again)
     });
     state
 }

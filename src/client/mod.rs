@@ -4,7 +4,7 @@ pub(crate) mod columns;
 mod fetch;
 
 pub(crate) use columns::columns;
-pub(crate) use fetch::{Fetch, use_fetch};
+pub(crate) use fetch::{Fetch, use_fetch, use_fetch_while};
 
 use gloo_net::http::{Request, Response};
 use leptos::prelude::*;

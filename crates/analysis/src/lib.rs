@@ -3,10 +3,14 @@
 //! Everything about a trace works on [`meshscope_model::SpanColumns`] by row number, in arrays
 //! of plain integers, without recursion: it may have a million spans or be a thousand levels deep.
 
+mod align;
+pub mod compare;
+pub mod conversation;
 pub mod cost;
 pub mod critical_path;
 pub mod fold;
 pub mod graph;
+pub mod heavy;
 pub mod live;
 pub mod metric;
 pub mod prices;
@@ -21,9 +25,11 @@ pub mod tree;
 #[cfg(test)]
 mod testing;
 
+pub use compare::{Comparison, Pair, Side, Tolerance};
 pub use critical_path::{Segment, critical_path};
 pub use fold::{Folding, Group};
 pub use graph::{Graph, NodeKind};
+pub use heavy::{Heavy, HeavyNode};
 pub use live::{LiveCounts, LiveFold, LiveTrace};
 pub use prices::{PriceTable, Prices};
 pub use self_time::{own_time, own_times};

@@ -14,7 +14,7 @@ use std::ops::Range;
 /// Height of a lane, px.
 pub const LANE_HEIGHT: f64 = 20.0;
 /// How far beside a bar the pointer still means it, px.
-const REACH: f64 = 2.0;
+pub(crate) const REACH: f64 = 2.0;
 /// Of so many calls at the same time each is put where there is room; what is beyond goes below.
 const MOST_PACKED: usize = 64;
 

@@ -1,5 +1,6 @@
 //! A trace: its waterfall, and everything a span carries.
 
+mod load;
 mod model;
 mod panel;
 mod waterfall;
@@ -15,12 +16,13 @@ use crate::state::{param, use_href, use_patch};
 use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
+pub(crate) use load::Loaded;
+use load::{Coming, TraceLoad, use_trace};
 use meshscope_analysis::critical_path::below;
-use meshscope_analysis::{TraceFacts, Tree, critical_path};
+use meshscope_analysis::{TraceFacts, critical_path};
 use meshscope_api::params::encode;
 use meshscope_api::{LogPage, Params};
 use meshscope_layout::format;
-use meshscope_model::SpanColumns;
 use panel::Panel;
 use std::sync::Arc;
 use waterfall::WaterfallView;
@@ -28,42 +30,27 @@ use waterfall::WaterfallView;
 /// How many of a trace's log records are shown.
 const LOGS: u32 = 1_000;
 
-/// The columns with their tree: made once a fetch, shared by everything on the page.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Loaded {
-    columns: SpanColumns,
-    tree: Tree,
-}
-
 /// The page.
 #[component]
 pub(crate) fn TracePage() -> impl IntoView {
     let route = use_params_map();
     let id = Memo::new(move |_| route.read().get("id").unwrap_or_default());
-    let origin = client::origin();
-    let trace = use_fetch(
-        move || Some(id.get()),
-        move |id, abort| {
-            let origin = origin.clone();
-            async move {
-                let columns = client::columns(&origin, &id, abort.as_ref()).await?;
-                let tree = Tree::build(&columns);
-                Ok(Arc::new(Loaded { columns, tree }))
-            }
-        },
-    );
-    // What arrives again unchanged draws nothing anew.
-    let loaded = Memo::new(move |_| trace.value.get());
+    let TraceLoad {
+        loaded,
+        progress,
+        fetch,
+    } = use_trace(id);
     view! {
-        {move || trace.error.get().map(|problem| {
-            let retry = Callback::new(move |()| trace.retry());
+        {move || fetch.error.get().map(|problem| {
+            let retry = Callback::new(move |()| fetch.retry());
             view! { <crate::components::states::Failed problem retry /> }
         })}
         {move || loaded.get().map(|loaded| view! { <Header loaded=loaded /> })}
+        {move || progress.get().map(|progress| view! { <Coming progress /> })}
         <Show when=move || loaded.with(Option::is_some)>
             <Body id loaded />
         </Show>
-        {move || (trace.loading.get() && loaded.with(Option::is_none)).then(|| {
+        {move || (fetch.loading.get() && loaded.with(Option::is_none)).then(|| {
             view! { <crate::components::states::Loading what="the trace" /> }
         })}
     }
@@ -71,7 +58,7 @@ pub(crate) fn TracePage() -> impl IntoView {
 
 #[component]
 fn Header(loaded: Arc<Loaded>) -> impl IntoView {
-    let Loaded { columns, tree } = &*loaded;
+    let Loaded { columns, tree, .. } = &*loaded;
     let facts = TraceFacts::of(columns);
     let root = tree.main_root();
     let name = root.map_or("", |root| columns.name(root as usize)).to_owned();

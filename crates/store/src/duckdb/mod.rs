@@ -31,6 +31,7 @@ mod search;
 mod sessions;
 mod slots;
 mod space;
+mod spoken;
 mod stream;
 mod traces;
 mod usage;
@@ -52,7 +53,7 @@ use meshscope_api::{
     SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
     UsageRowPage,
 };
-use meshscope_model::{Batch, SpanId, TraceId};
+use meshscope_model::{Batch, SpanEntry, SpanId, TraceId};
 use open::FILE;
 use slots::{Counter, Published, Slots};
 use std::ops::ControlFlow;
@@ -386,6 +387,25 @@ impl Store for DuckDb {
 
     fn search_trace(&self, trace_id: TraceId, query: &SpanSearch) -> Result<Option<SpanMatches>, StoreError> {
         self.read_attributes(|connection, slots| search::search(connection, slots, trace_id, query))
+    }
+
+    fn spoken(
+        &self,
+        trace_id: TraceId,
+        span: Option<SpanId>,
+        take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
+    ) -> Result<bool, StoreError> {
+        let Some(found) = self.read(|connection| spoken::spoken(connection, trace_id, span))? else {
+            return Ok(false);
+        };
+        for part in found.chunks(search::PART) {
+            let spans =
+                self.read_attributes(|connection, slots| search::part_of(connection, slots, trace_id, part))?;
+            if spans.iter().any(|kept| take(&kept.entry).is_break()) {
+                break;
+            }
+        }
+        Ok(true)
     }
 
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError> {
