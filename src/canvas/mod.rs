@@ -1,5 +1,6 @@
 //! Drawing surfaces. What is drawn is decided by `layout`; here it becomes pixels.
 
+pub(crate) mod flame;
 pub(crate) mod surface;
 #[cfg(all(test, target_arch = "wasm32"))]
 mod tests;
