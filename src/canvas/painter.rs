@@ -63,7 +63,14 @@ pub(crate) trait Painter {
 pub(crate) struct Pen<'a> {
     context: &'a Context,
     theme: &'a Theme,
-    /// What the context has now: to set it costs more than to compare.
+    now: Settings,
+    /// What clips that are not ended yet were begun with, and end with.
+    before: Vec<Settings>,
+}
+
+/// What the context has: to set it costs more than to compare.
+#[derive(Debug, Clone, Default)]
+struct Settings {
     fill: String,
     size: f64,
     ends: bool,
@@ -73,27 +80,21 @@ impl<'a> Pen<'a> {
     /// A pen for a context that is scaled to CSS pixels.
     pub(crate) fn new(context: &'a Context, theme: &'a Theme) -> Self {
         context.set_text_baseline("middle");
+        context.set_text_align("left");
+        context.set_global_alpha(1.0);
         Self {
             context,
             theme,
-            fill: String::new(),
-            size: 0.0,
-            ends: false,
+            now: Settings::default(),
+            before: Vec::new(),
         }
     }
 
     fn fill(&mut self, color: &str) {
-        if self.fill != color {
-            color.clone_into(&mut self.fill);
+        if self.now.fill != color {
+            color.clone_into(&mut self.now.fill);
             self.context.set_fill_style_str(color);
         }
-    }
-
-    /// After a restore the context has what it had before.
-    fn forget(&mut self) {
-        self.fill.clear();
-        self.size = 0.0;
-        self.ends = false;
     }
 }
 
@@ -142,13 +143,13 @@ impl Painter for Pen<'_> {
 
     fn text(&mut self, color: &str, text: Text<'_>) {
         self.fill(color);
-        if self.size != text.size {
-            self.size = text.size;
+        if self.now.size != text.size {
+            self.now.size = text.size;
             self.context
                 .set_font(&super::waterfall::font(self.theme, text.size));
         }
-        if self.ends != text.ends {
-            self.ends = text.ends;
+        if self.now.ends != text.ends {
+            self.now.ends = text.ends;
             self.context
                 .set_text_align(if text.ends { "right" } else { "left" });
         }
@@ -163,6 +164,7 @@ impl Painter for Pen<'_> {
 
     fn clip(&mut self, x: f64, y: f64, w: f64, h: f64) {
         self.context.save();
+        self.before.push(self.now.clone());
         self.context.begin_path();
         self.context.rect(x, y, w, h);
         self.context.clip();
@@ -170,6 +172,6 @@ impl Painter for Pen<'_> {
 
     fn unclip(&mut self) {
         self.context.restore();
-        self.forget();
+        self.now = self.before.pop().unwrap_or_default();
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn draw(p: &mut dyn Painter, s: &Scene<'_>, row: &Row) {
     p.unclip();
 }
 
-fn ink<'a>(theme: &'a Theme, flags: u8) -> &'a str {
+fn ink(theme: &Theme, flags: u8) -> &str {
     if flags & flag::ERROR != 0 {
         &theme.error
     } else if flags & flag::BLOCKED != 0 {

@@ -146,7 +146,7 @@ pub(crate) fn WaterfallView(
                 {nothing}
             </div>
             <div class="status">
-                <div class="clip" node_ref=stage.status></div>
+                <div class="said-of" node_ref=stage.status></div>
                 <Noise stage />
             </div>
         </div>
@@ -169,7 +169,7 @@ fn follow(stage: Stage, loaded: Memo<Option<Arc<Loaded>>>, span: Memo<Option<Str
         let window = || zoom.get_untracked().and_then(|text| read_window(&text));
         stage.model.update_value(|model| match model {
             Some(model) if model.loaded.columns.trace_id == loaded.columns.trace_id => {
-                model.renew(loaded, to)
+                model.renew(loaded, to);
             }
             _ => *model = Some(Model::new(loaded, options.get_untracked(), to, window())),
         });

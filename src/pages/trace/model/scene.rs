@@ -6,6 +6,7 @@ use crate::canvas::row::Row;
 use crate::canvas::theme::Theme;
 use crate::canvas::waterfall::{Cursor, Scene, ScrollBar};
 use meshscope_analysis::Segment;
+use meshscope_layout::viewport::ROW_HEIGHT;
 use meshscope_layout::{Bar, TimeView};
 use meshscope_model::columns::EventKind;
 
@@ -207,7 +208,7 @@ impl Model {
             }
         }
         let height = self.scroll.height();
-        let scale = height / (self.rows.len() as f64).max(1.0);
+        let scale = (height / (self.rows.len() as f64).max(1.0)).min(ROW_HEIGHT);
         let mut bar = vec![false; height as usize + 1];
         if !places.is_empty() {
             let lines = self.rows.lines();

@@ -8,6 +8,7 @@ use crate::canvas::{minimap, surface, waterfall};
 use crate::pages::trace::model::{Focus, Model};
 use leptos::html::{Canvas, Div};
 use leptos::prelude::*;
+use meshscope_layout::format;
 use std::time::Duration;
 use wasm_bindgen::JsCast as _;
 use web_sys::HtmlCanvasElement;
@@ -189,7 +190,11 @@ impl Stage {
     fn say(self, model: &Model) {
         let line = model.hover.or_else(|| model.focus_line());
         let line = line.and_then(|line| model.rows.lines().get(line).copied());
-        let text = line.map_or_else(String::new, |line| readers::describe(model, Focus::from(line)));
+        let mut text = line.map_or_else(String::new, |line| readers::describe(model, Focus::from(line)));
+        if let (Some(mark), Some(time)) = (model.rule.mark, model.rule.time(&model.view)) {
+            let delta = format::duration_exact(time.saturating_sub(mark));
+            text = format!("\u{394} {delta} from the mark \u{b7} {text}");
+        }
         if let Some(status) = self.status.get_untracked()
             && status.text_content().unwrap_or_default() != text
         {
