@@ -5,6 +5,7 @@
 
 mod align;
 pub mod compare;
+pub mod conversation;
 pub mod cost;
 pub mod critical_path;
 pub mod fold;

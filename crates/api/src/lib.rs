@@ -7,6 +7,7 @@
 pub mod accepted;
 pub mod attribute;
 pub mod columns;
+pub mod conversation;
 pub mod export;
 pub mod live;
 pub mod logs;
@@ -26,6 +27,7 @@ pub mod usage;
 
 pub use accepted::Accepted;
 pub use attribute::{AttributeFilter, Comparison};
+pub use conversation::{Conversation, ConversationQuery};
 pub use live::{Delta, Gap, GapReason, LivePoint, LiveSpan, Position};
 pub use logs::{Log, LogPage};
 pub use metrics::{Increase, MetricDetail, MetricInfo, MetricList, MetricSample, MetricSeries};

@@ -1,5 +1,5 @@
-//! One long trace as columns: when its first spans are there and when all of them, what a span
-//! weighs on the wire in each coding, and how long decoding takes.
+//! One long trace: when its first spans are there as columns and when all of them, what a span
+//! weighs on the wire in each coding, how long decoding takes, and searching.
 
 use crate::fill::understood;
 use crate::generate::{Emitters, TRACE, Workload};
@@ -19,6 +19,14 @@ const GROUP: u64 = 20_000;
 const EVENTFUL: u64 = 50;
 /// How often each coding is asked for.
 const TIMES: usize = 3;
+
+/// Searches of the trace, with what each is.
+const SEARCHES: [(&str, &str); 4] = [
+    ("a text that is nowhere", "no%20such%20text"),
+    ("a text of 10,000 spans and more", "search"),
+    ("an attribute that is nowhere", "app.step%3Dnever"),
+    ("an attribute of many spans", "app.tier%3Dgold"),
+];
 
 /// The workload's spans as one trace: the first is the root of all others.
 fn span(workload: &Workload, emitters: &Emitters, n: u64) -> Span {
@@ -111,6 +119,15 @@ pub(crate) fn run(spans: usize) -> Result<(), String> {
                 plain = answer.packets;
             }
         }
+    }
+    for (name, query) in SEARCHES {
+        let begin = Instant::now();
+        let found = server.get(&format!("traces/{trace}/search?q={query}"))?;
+        let spans = found["spans"].as_array().map_or(0, Vec::len);
+        println!(
+            "  search for {name:<30} {:>7.0} ms, {spans} spans",
+            ms(begin.elapsed())
+        );
     }
     let memory = server.memory();
     println!(

@@ -30,7 +30,7 @@ const HELP: &str = "cargo xtask bench WHAT
   ingest [SPANS]         durable spans/s over OTLP/HTTP, latency, CPU, memory, size, the raw engine's rows/s
   store [SPANS]          the store without sockets; cold start and idle memory on what it wrote
   query [SPANS [TIMES]]  every list and chart of the API at random places, idle and while spans come in
-  columns [SPANS]        a long trace as columns: first spans, all of them, bytes a span, decoding
+  columns [SPANS]        a long trace as columns: first spans, all of them, bytes a span, decoding; searching it
   live [SPANS]           what 200 subscribers of the stream cost, and whether they miss anything
   paint [RUNS]           first paint and first row of the studio from a cold cache
   waterfall [SPANS]      traces of up to so many spans in the browser: first rows, all rows, frames, search, memory

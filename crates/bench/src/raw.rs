@@ -1,15 +1,13 @@
-//! The engine alone: the same spans as record batches into one table, no identity, no ledger,
-//! no facts, one transaction a million rows.
+//! The engine alone: the same spans as record batches into one flat table with a column for every
+//! attribute, no identity, no ledger, no facts, one transaction a million rows.
 
 use crate::generate::{Emitters, Workload};
 use duckdb::Connection;
-use duckdb::arrow::array::{
-    ArrayRef, Int64Array, ListArray, StringArray, StructArray, UInt8Array, UInt64Array,
-};
-use duckdb::arrow::buffer::OffsetBuffer;
-use duckdb::arrow::datatypes::{DataType, Field, Fields, Schema};
+use duckdb::arrow::array::{ArrayRef, Int64Array, StringArray, UInt8Array, UInt64Array};
+use duckdb::arrow::datatypes::{DataType, Field, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
-use meshscope_model::Span;
+use meshscope_model::{AttributeValue, Span};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -51,19 +49,20 @@ pub(crate) fn run(workload: &Workload, emitters: &Emitters) -> Raw {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("raw.duckdb");
     let connection = Connection::open(&file).unwrap();
+    let keys = keys(&workload.records(emitters, 0, workload.spans().min(BATCH)));
+    let columns: String = keys.iter().map(|key| format!(", \"{key}\" VARCHAR")).collect();
     connection
-        .execute_batch(
+        .execute_batch(&format!(
             "CREATE TABLE spans (trace_hi UBIGINT, trace_lo UBIGINT, span_id UBIGINT, parent UBIGINT, start BIGINT, \
-             ended BIGINT, name VARCHAR, service VARCHAR, kind UTINYINT, status UTINYINT, \
-             attributes STRUCT(k VARCHAR, v VARCHAR)[])",
-        )
+             ended BIGINT, name VARCHAR, service VARCHAR, kind UTINYINT, status UTINYINT{columns})"
+        ))
         .unwrap();
     let (mut append, mut rows) = (Duration::ZERO, 0);
     while rows < workload.spans() {
         let until = workload.spans().min(rows + TRANSACTION);
         let batches: Vec<RecordBatch> = (rows..until)
             .step_by(BATCH as usize)
-            .map(|n| batch(&workload.records(emitters, n, until.min(n + BATCH))))
+            .map(|n| batch(&workload.records(emitters, n, until.min(n + BATCH)), &keys))
             .collect();
         let start = Instant::now();
         connection.execute_batch("BEGIN").unwrap();
@@ -89,7 +88,17 @@ pub(crate) fn run(workload: &Workload, emitters: &Emitters) -> Raw {
     }
 }
 
-fn batch(spans: &[Span]) -> RecordBatch {
+/// The keys of all attributes of the spans.
+fn keys(spans: &[Span]) -> BTreeSet<String> {
+    let keys = spans.iter().flat_map(|span| span.attributes.iter());
+    keys.map(|kv| kv.key.clone()).collect()
+}
+
+fn batch(spans: &[Span], keys: &BTreeSet<String>) -> RecordBatch {
+    assert!(
+        keys.is_superset(&self::keys(spans)),
+        "every attribute has a column"
+    );
     let u64s = |read: &dyn Fn(&Span) -> u64| -> ArrayRef {
         Arc::new(UInt64Array::from_iter_values(spans.iter().map(read)))
     };
@@ -99,27 +108,13 @@ fn batch(spans: &[Span]) -> RecordBatch {
     let u8s = |read: &dyn Fn(&Span) -> u8| -> ArrayRef {
         Arc::new(UInt8Array::from_iter_values(spans.iter().map(read)))
     };
-    let attributes = || spans.iter().flat_map(|span| span.attributes.iter());
-    // The arrays ask how many there are before they take them.
-    let keys: Vec<&str> = attributes().map(|kv| kv.key.as_str()).collect();
-    let texts: Vec<String> = attributes().map(|kv| kv.value.to_text()).collect();
-    let fields = Fields::from(vec![
-        Field::new("k", DataType::Utf8, true),
-        Field::new("v", DataType::Utf8, true),
-    ]);
-    let entries: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(keys)),
-        Arc::new(StringArray::from_iter_values(texts)),
-    ];
-    let item = Arc::new(Field::new("item", DataType::Struct(fields.clone()), true));
-    let offsets = OffsetBuffer::from_lengths(spans.iter().map(|span| span.attributes.len()));
-    let list = ListArray::new(
-        Arc::clone(&item),
-        offsets,
-        Arc::new(StructArray::new(fields, entries, None)),
-        None,
-    );
-    let columns: Vec<(DataType, ArrayRef)> = vec![
+    let attribute = |key: &String| -> (DataType, ArrayRef) {
+        let texts = spans
+            .iter()
+            .map(|span| span.attributes.get(key).map(AttributeValue::to_text));
+        (DataType::Utf8, Arc::new(texts.collect::<StringArray>()))
+    };
+    let mut columns: Vec<(DataType, ArrayRef)> = vec![
         (
             DataType::UInt64,
             u64s(&|span| (span.trace_id.as_u128() >> 64) as u64),
@@ -144,8 +139,8 @@ fn batch(spans: &[Span]) -> RecordBatch {
         ),
         (DataType::UInt8, u8s(&|span| span.kind as u8)),
         (DataType::UInt8, u8s(&|span| span.status.code as u8)),
-        (DataType::List(item), Arc::new(list)),
     ];
+    columns.extend(keys.iter().map(attribute));
     let fields: Vec<Field> = columns
         .iter()
         .enumerate()

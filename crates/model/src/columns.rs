@@ -391,7 +391,7 @@ mod tests {
     #[test]
     fn pieces_go_on_with_the_strings_of_those_before() {
         let mut builder = ColumnsBuilder::new(TraceId::from_u128(1));
-        let mut push = |builder: &mut ColumnsBuilder, name: &str| {
+        let push = |builder: &mut ColumnsBuilder, name: &str| {
             builder.push(&SpanRow {
                 name,
                 ..SpanRow::default()

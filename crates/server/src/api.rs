@@ -5,8 +5,8 @@ use crate::doors::{__path_developer_frames, __path_developer_logs, developer_fra
 use crate::life::{__path_backup, __path_export, backup, export};
 use crate::live::route::{__path_stream, stream};
 use crate::trace::{
-    __path_export_trace, __path_search, __path_span, __path_trace, __path_value, export_trace, search, span,
-    trace, value,
+    __path_conversation, __path_export_trace, __path_search, __path_span, __path_trace, __path_value,
+    conversation, export_trace, search, span, trace, value,
 };
 use crate::{prices, process};
 use axum::extract::{Path, RawQuery, State};
@@ -48,6 +48,7 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(traces))
         .routes(routes!(trace))
         .routes(routes!(search))
+        .routes(routes!(conversation))
         .routes(routes!(export_trace))
         .routes(routes!(span))
         .routes(routes!(value))

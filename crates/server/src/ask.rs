@@ -48,7 +48,7 @@ async fn run<T: Send + 'static>(
     let Ok(place) = places.acquire_owned().await else {
         return Err(Problem::unavailable("the server is shutting down"));
     };
-    let asked = Asked(Arc::default());
+    let asked = Asked::default();
     let stop = Arc::clone(&asked.0);
     let answer = tokio::task::spawn_blocking(move || {
         let answer = stop.run(|| ask(&*store));
@@ -56,7 +56,7 @@ async fn run<T: Send + 'static>(
         answer
     });
     match answer.await {
-        Ok(answer) => answer.map_err(|error| problem(&error)),
+        Ok(answer) => answer.map_err(|error| refusal_of(&error)),
         Err(error) => {
             tracing::error!(%error, "a query panicked");
             Err(Problem::internal("the query failed; the server's log says more"))
@@ -65,7 +65,8 @@ async fn run<T: Send + 'static>(
 }
 
 /// Dropped when the answer is there or not waited for any more.
-struct Asked(Arc<Stop>);
+#[derive(Default)]
+pub(crate) struct Asked(pub(crate) Arc<Stop>);
 
 impl Drop for Asked {
     fn drop(&mut self) {
@@ -82,7 +83,8 @@ impl Drop for Asked {
     }
 }
 
-pub(crate) fn problem(error: &StoreError) -> Problem {
+/// What the store refuses, as a client is told.
+pub(crate) fn refusal_of(error: &StoreError) -> Problem {
     match error {
         StoreError::Cursor => Problem::invalid_parameter(
             "cursor",

@@ -2,13 +2,17 @@
 //! up when their reader goes.
 
 use crate::api::Answer;
+use crate::ask::{Asked, refusal_of};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use meshscope_api::Problem;
+use meshscope_store::StoreError;
+use meshscope_store::stop::Stop;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -98,6 +102,16 @@ impl From<io::Error> for Stopped {
     }
 }
 
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        match error {
+            // It is stopped only when nobody waits for it.
+            StoreError::Stopped => Self::Gone,
+            error => Self::Problem(refusal_of(&error)),
+        }
+    }
+}
+
 impl From<Problem> for Stopped {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
@@ -148,16 +162,19 @@ impl Drop for Pipe {
     }
 }
 
-/// Answers with what `make` writes; a flush sends what is there. A problem before anything was
+/// Answers with what `make` writes; a flush sends what is there. What it asks of the store under
+/// the given [`Stop`] ends when the reader has gone. A problem before anything was
 /// sent is the answer; one after it breaks off the connection, so that half an answer is not taken
 /// for a whole one.
 pub(crate) async fn pour(
     media_type: &'static str,
     coding: Coding,
-    make: impl FnOnce(&mut dyn Write) -> Result<(), Stopped> + Send + 'static,
+    make: impl FnOnce(&mut dyn Write, &Arc<Stop>) -> Result<(), Stopped> + Send + 'static,
 ) -> Answer {
     let (sender, mut receiver) = mpsc::channel(WAITING);
     let runtime = Handle::current();
+    let asked = Asked::default();
+    let stop = Arc::clone(&asked.0);
     let making = tokio::task::spawn_blocking(move || {
         let failures = sender.clone();
         let pipe = Pipe {
@@ -166,7 +183,7 @@ pub(crate) async fn pour(
             gathered: Vec::new(),
         };
         let made = match coding.writer(pipe) {
-            Ok(mut writer) => match make(&mut *writer) {
+            Ok(mut writer) => match make(&mut *writer, &stop) {
                 Ok(()) => return,
                 Err(stopped) => {
                     // The failure overtakes what was not sent: dropped is after it.
@@ -184,10 +201,10 @@ pub(crate) async fn pour(
         Some(Ok(first)) => first,
         None => Bytes::new(),
     };
-    let rest = stream::unfold(Some((receiver, making)), |state| async move {
-        let (mut receiver, making) = state?;
+    let rest = stream::unfold(Some((receiver, making, asked)), |state| async move {
+        let (mut receiver, making, asked) = state?;
         match receiver.recv().await {
-            Some(Ok(piece)) => Some((Ok(piece), Some((receiver, making)))),
+            Some(Ok(piece)) => Some((Ok(piece), Some((receiver, making, asked)))),
             Some(Err(problem)) => Some((Err(io::Error::other(problem.detail)), None)),
             // What ended in a panic is not whole.
             None => making
@@ -262,7 +279,7 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_reads_is_given_up() {
         let (told, ended) = tokio::sync::oneshot::channel();
-        let answer = pour("text/plain", Coding::Gzip, |out| {
+        let answer = pour("text/plain", Coding::Gzip, |out, _| {
             let written = loop {
                 if let Err(error) = out.write_all(b"more").and_then(|()| out.flush()) {
                     break Err(error.into());
@@ -279,13 +296,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_is_the_answer_before_the_first_byte_and_breaks_off_after_it() {
-        let early = pour("text/plain", Coding::Identity, |out| {
+        let early = pour("text/plain", Coding::Identity, |out, _| {
             out.write_all(b"not sent yet")?;
             Err(Problem::not_found("none").into())
         });
         assert_eq!(early.await.into_response().status().as_u16(), 404);
         for coding in [Coding::Identity, Coding::Zstd] {
-            let late = pour("text/plain", coding, |out| {
+            let late = pour("text/plain", coding, |out, _| {
                 out.write_all(b"a part")?;
                 out.flush()?;
                 Err(Problem::internal("no more").into())
@@ -293,7 +310,7 @@ mod tests {
             let body = late.await.ok().unwrap().into_body();
             assert!(axum::body::to_bytes(body, 1_000).await.is_err(), "{coding:?}");
         }
-        let panicked = pour("text/plain", Coding::Identity, |out| {
+        let panicked = pour("text/plain", Coding::Identity, |out, _| {
             out.write_all(b"a part")?;
             out.flush()?;
             panic!("while it is made")
@@ -304,7 +321,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_to_say_is_an_empty_answer() {
-        let answer = pour("text/plain", Coding::Identity, |_| Ok(())).await;
+        let answer = pour("text/plain", Coding::Identity, |_, _| Ok(())).await;
         let body = answer.ok().unwrap().into_body();
         assert!(axum::body::to_bytes(body, 1_000).await.unwrap().is_empty());
     }

@@ -1,9 +1,11 @@
 //! One trace: its spans in JSON or as columns.
 
 mod columns;
+mod conversation;
 mod export;
 mod span;
 
+pub(crate) use conversation::{__path_conversation, conversation};
 pub(crate) use export::{__path_export_trace, export_trace};
 pub(crate) use span::{__path_span, __path_value, span, value};
 

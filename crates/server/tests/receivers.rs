@@ -238,6 +238,7 @@ async fn every_route_is_in_the_document_and_columns_come_by_accept() {
         "traces",
         "traces/{trace_id}",
         "traces/{trace_id}/search",
+        "traces/{trace_id}/conversation",
         "traces/{trace_id}/export",
         "traces/{trace_id}/spans/{span_id}",
         "traces/{trace_id}/spans/{span_id}/value",

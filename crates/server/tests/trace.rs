@@ -341,7 +341,11 @@ async fn an_exported_trace_is_the_same_trace_when_it_is_imported() {
             .status();
         assert_eq!(status.as_u16(), 200, "{name}");
     }
-    let list = server.get("traces?from=0&limit=1000").await;
+    let mut list = server.get("traces?from=0&limit=1000").await;
+    list["traces"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|trace| trace["spans"].as_u64() > Some(2));
     for trace in list["traces"].as_array().unwrap() {
         let id = trace["trace_id"].as_str().unwrap();
         let (file, lines) = exported(&server, id, "").await;

@@ -23,7 +23,7 @@ use meshscope_api::{
     SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
     UsageRowPage,
 };
-use meshscope_model::{Batch, SpanColumns, SpanId, TraceId, Usage};
+use meshscope_model::{Batch, SpanColumns, SpanEntry, SpanId, TraceId, Usage};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -199,6 +199,15 @@ pub trait Store: Send + Sync + 'static {
     /// Spans of a trace in which what `query` wants is found, and where; `None` when there is no such
     /// trace.
     fn search_trace(&self, trace_id: TraceId, query: &SpanSearch) -> Result<Option<SpanMatches>, StoreError>;
+
+    /// Gives the spans of a trace that may carry messages, or only `span`, to `take` in full, in the
+    /// order of (start, span id); `take` may break off. False when there is no such trace.
+    fn spoken(
+        &self,
+        trace_id: TraceId,
+        span: Option<SpanId>,
+        take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
+    ) -> Result<bool, StoreError>;
 
     /// One span with everything it carries.
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError>;

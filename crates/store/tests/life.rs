@@ -332,7 +332,7 @@ fn many(project: &str, from: u64, n: u64) -> Batch {
 fn by_size_the_oldest_go_and_the_file_gets_smaller() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    for part in 0..8 {
+    for part in 0..16 {
         store.write(&[many("p", part * 1_000, 1_000)]).unwrap();
         store.tend().unwrap();
     }
@@ -352,15 +352,15 @@ fn by_size_the_oldest_go_and_the_file_gets_smaller() {
     assert!(file <= bound, "{file} bytes where {limit} may be, {removed:?}");
     assert!(removed.freed_bytes > full / 2, "{removed:?}");
     let left = counts(&store).0;
-    assert!(left > 8_000 && left + removed.spans == 80_000, "{left}");
+    assert!(left > 16_000 && left + removed.spans == 160_000, "{left}");
     // The newest are there, the oldest are not.
-    assert!(store.trace(TraceId::from_u128(8_000)).unwrap().is_some());
+    assert!(store.trace(TraceId::from_u128(16_000)).unwrap().is_some());
     assert!(store.trace(TraceId::from_u128(1)).unwrap().is_none());
     drop(store);
     let store = open(dir.path());
     assert_eq!(counts(&store).0, left);
     assert_eq!(tokens(&store), i64::try_from(left * 10).ok());
-    let kept = store.trace(TraceId::from_u128(8_000)).unwrap().unwrap();
+    let kept = store.trace(TraceId::from_u128(16_000)).unwrap().unwrap();
     assert_eq!((kept.spans.len(), kept.trace.tokens.total), (10, Some(100)));
 }
 

@@ -5,10 +5,12 @@
 
 use meshscope_api::SpanDetail;
 use meshscope_api::mcp_mesh::TraceSearch;
+use meshscope_model::columns::{EventKind, flag};
 use meshscope_model::{Batch, SpanEntry, TraceId};
 use meshscope_store::{DuckDb, Store};
 use meshscope_telemetry::{Encoding, Signal, decode, mcp_mesh};
 use proptest::prelude::*;
+use std::ops::ControlFlow;
 
 const NOW: i64 = 1_795_300_000_000_000_000;
 
@@ -96,6 +98,35 @@ fn a_start_is_seen_before_its_end() {
 }
 
 /// What the registry makes of [`finished`]: its times are cut to the millisecond.
+#[test]
+fn its_columns_say_in_progress_until_the_end_is_heard_and_mark_its_events() {
+    let [start, error, end] = events();
+    let columns = |writes: &[&SpanEntry]| {
+        let store = DuckDb::in_memory().unwrap();
+        for entry in writes {
+            store.write(&[batch(vec![(*entry).clone()])]).unwrap();
+        }
+        let mut pieces = Vec::new();
+        let there = store.trace_columns(TRACE.parse().unwrap(), &mut |piece| {
+            pieces.push(piece.columns);
+            ControlFlow::Continue(())
+        });
+        assert!(there.unwrap() && pieces.len() == 1);
+        pieces.remove(0)
+    };
+    let open = columns(&[&start]);
+    assert_eq!((open.len(), open.duration[0]), (1, 0));
+    assert!(open.has_flag(0, flag::IN_PROGRESS) && !open.has_flag(0, flag::ERROR));
+    let ended = columns(&[&start, &error, &end]);
+    assert!(!ended.has_flag(0, flag::IN_PROGRESS) && ended.has_flag(0, flag::ERROR));
+    assert_eq!((ended.duration[0], ended.total_tokens[0]), (2_000_000_000, 168));
+    let exceptions = ended
+        .event_kind
+        .iter()
+        .filter(|kind| **kind == EventKind::Exception as u8);
+    assert_eq!((ended.events(0).len(), exceptions.count()), (3, 1));
+}
+
 fn registrys_copy() -> SpanEntry {
     let json = format!(
         r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"reporter"}}}}]}},

@@ -3,21 +3,22 @@
 use super::missing;
 use crate::api::Answer;
 use crate::app::App;
-use crate::ask;
+use crate::ask::refusal_of;
 use crate::pour::{Coding, Stopped, pour};
 use axum::http::HeaderMap;
 use meshscope_api::COLUMNS_MEDIA_TYPE;
 use meshscope_api::columns::{self, Totals};
 use meshscope_model::TraceId;
-use meshscope_store::{ColumnsPiece, Store};
+use meshscope_store::stop::Stop;
+use meshscope_store::{ColumnsPiece, Store, StoreError};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub(super) async fn answer(app: &Arc<App>, id: TraceId, headers: &HeaderMap) -> Answer {
     let store = Arc::clone(&app.store);
-    pour(COLUMNS_MEDIA_TYPE, Coding::of(headers), move |out| {
-        write(&*store, id, out)
+    pour(COLUMNS_MEDIA_TYPE, Coding::of(headers), move |out, stop| {
+        write(&*store, id, out, stop)
     })
     .await
 }
@@ -43,15 +44,16 @@ impl Written {
     }
 }
 
-fn write(store: &dyn Store, id: TraceId, out: &mut dyn Write) -> Result<(), Stopped> {
+fn write(store: &dyn Store, id: TraceId, out: &mut dyn Write, stop: &Arc<Stop>) -> Result<(), Stopped> {
     let mut written = Written::default();
-    let there = store.trace_columns(id, &mut |piece| {
+    let mut take = |piece: ColumnsPiece| {
         if written.piece(id, &piece, out).is_ok() {
             return ControlFlow::Continue(());
         }
         written.gone = true;
         ControlFlow::Break(())
-    });
+    };
+    let there = stop.run(|| store.trace_columns(id, &mut take));
     if written.gone {
         return Err(Stopped::Gone);
     }
@@ -62,11 +64,11 @@ fn write(store: &dyn Store, id: TraceId, out: &mut dyn Write) -> Result<(), Stop
         }
         Ok(_) => Err(missing(id).into()),
         // The reader has a part of it, and learns why there is no more.
-        Err(error) if written.begun => {
-            let problem = ask::problem(&error);
+        Err(error) if written.begun && !matches!(error, StoreError::Stopped) => {
+            let problem = refusal_of(&error);
             out.write_all(&columns::refusal(&problem.detail))?;
             Ok(out.flush()?)
         }
-        Err(error) => Err(ask::problem(&error).into()),
+        Err(error) => Err(error.into()),
     }
 }

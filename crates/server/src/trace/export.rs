@@ -2,7 +2,7 @@
 
 use super::missing;
 use crate::api::{Answer, params, trace_id};
-use crate::app::{App, refusal_of};
+use crate::app::App;
 use crate::pour::{Coding, Stopped, attached, pour};
 use crate::transfer::lines;
 use axum::extract::{Path, RawQuery, State};
@@ -10,6 +10,7 @@ use axum::http::HeaderMap;
 use meshscope_api::Problem;
 use meshscope_api::export::{ExportQuery, ExportSignal};
 use meshscope_model::{Batch, TraceId};
+use meshscope_store::stop::Stop;
 use meshscope_store::{Store, StoreError};
 use meshscope_telemetry::jaeger;
 use std::io::{self, Write};
@@ -47,10 +48,10 @@ pub(crate) async fn export_trace(
     let store = Arc::clone(&app.store);
     let coding = Coding::of(&headers);
     let (end, answer) = if jaeger {
-        let make = move |out: &mut dyn Write| write_jaeger(&*store, id, out);
+        let make = move |out: &mut dyn Write, stop: &Arc<Stop>| write_jaeger(&*store, id, out, stop);
         ("jaeger.json", pour("application/json", coding, make).await?)
     } else {
-        let make = move |out: &mut dyn Write| write_otlp(&*store, id, out);
+        let make = move |out: &mut dyn Write, stop: &Arc<Stop>| write_otlp(&*store, id, out, stop);
         ("otlp.jsonl", pour("application/x-ndjson", coding, make).await?)
     };
     Ok(attached(answer, &format!("{}{id}.{end}", file_name(&name))))
@@ -86,20 +87,31 @@ fn file_name(name: &str) -> String {
     file
 }
 
-fn write_otlp(store: &dyn Store, id: TraceId, out: &mut dyn Write) -> Result<(), Stopped> {
-    records(store, id, &[ExportSignal::Traces, ExportSignal::Logs], |batch| {
-        let mut bytes = 0;
-        for line in lines(batch) {
-            bytes += line.len();
-            out.write_all(&line)?;
-        }
-        Ok(bytes)
-    })
+fn write_otlp(store: &dyn Store, id: TraceId, out: &mut dyn Write, stop: &Arc<Stop>) -> Result<(), Stopped> {
+    records(
+        store,
+        stop,
+        id,
+        &[ExportSignal::Traces, ExportSignal::Logs],
+        |batch| {
+            let mut bytes = 0;
+            for line in lines(batch) {
+                bytes += line.len();
+                out.write_all(&line)?;
+            }
+            Ok(bytes)
+        },
+    )
 }
 
-fn write_jaeger(store: &dyn Store, id: TraceId, out: &mut dyn Write) -> Result<(), Stopped> {
+fn write_jaeger(
+    store: &dyn Store,
+    id: TraceId,
+    out: &mut dyn Write,
+    stop: &Arc<Stop>,
+) -> Result<(), Stopped> {
     let mut writer = jaeger::Writer::new(id);
-    records(store, id, &[ExportSignal::Traces], |batch| {
+    records(store, stop, id, &[ExportSignal::Traces], |batch| {
         let text = writer.spans(batch.spans.iter().map(|entry| &entry.span));
         out.write_all(text.as_bytes())?;
         Ok(text.len())
@@ -110,6 +122,7 @@ fn write_jaeger(store: &dyn Store, id: TraceId, out: &mut dyn Write) -> Result<(
 /// Gives the records of a trace to `write`, which answers with how many bytes it made of them.
 fn records(
     store: &dyn Store,
+    stop: &Arc<Stop>,
     id: TraceId,
     signals: &[ExportSignal],
     mut write: impl FnMut(&Batch) -> io::Result<usize>,
@@ -120,16 +133,17 @@ fn records(
         ..ExportQuery::default()
     };
     let mut gone = None;
-    let exported = store.export(&query, &mut |batch| match write(&batch) {
+    let mut take = |batch| match write(&batch) {
         Ok(bytes) => ControlFlow::Continue(bytes),
         Err(error) => {
             gone = Some(error);
             ControlFlow::Break(())
         }
-    });
+    };
+    let exported = stop.run(|| store.export(&query, &mut take));
     match (gone, exported) {
         (Some(error), _) => Err(error.into()),
-        (None, Err(error)) => Err(refusal_of(error).into()),
+        (None, Err(error)) => Err(error.into()),
         (None, Ok(())) => Ok(()),
     }
 }

@@ -8,8 +8,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use meshscope_api::preview::ValuePlace;
 use meshscope_api::{Problem, SpanDetail};
 use meshscope_model::{AttributeValue, SpanId, TraceId};
+use meshscope_store::stop::Stop;
 use meshscope_telemetry::semconv::provenance::provenance;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
 /// Values are cut to no less than this many bytes.
@@ -30,6 +31,13 @@ async fn kept(
     let kept = app.ask(move |store| Ok(store.span(trace, span)?.map(prepare)));
     let missing = || Problem::not_found(format!("there is no span {span} in trace {trace}"));
     kept.await?.ok_or_else(missing)
+}
+
+/// JSON in pieces that are worth compressing one by one.
+fn write_json(out: &mut dyn Write, value: &impl serde::Serialize) -> io::Result<()> {
+    let mut gathered = BufWriter::with_capacity(64 * 1024, out);
+    serde_json::to_writer(&mut gathered, value)?;
+    gathered.flush()
 }
 
 /// One span with everything it carries.
@@ -64,9 +72,8 @@ pub(crate) async fn span(
         detail
     });
     let detail = detail.await?;
-    pour("application/json", Coding::of(&headers), move |out| {
-        serde_json::to_writer(out, &detail).map_err(io::Error::from)?;
-        Ok(())
+    pour("application/json", Coding::of(&headers), move |out, _| {
+        Ok(write_json(out, &detail)?)
     })
     .await
 }
@@ -104,11 +111,11 @@ pub(crate) async fn value(
         AttributeValue::Bytes(_) => "application/octet-stream",
         _ => "application/json",
     };
-    let written = move |out: &mut dyn Write| {
+    let written = move |out: &mut dyn Write, _: &Arc<Stop>| {
         match &value {
             AttributeValue::String(text) => out.write_all(text.as_bytes())?,
             AttributeValue::Bytes(raw) => out.write_all(raw)?,
-            other => serde_json::to_writer(out, &other.to_json()).map_err(io::Error::from)?,
+            other => write_json(out, &other.to_json())?,
         }
         Ok(())
     };

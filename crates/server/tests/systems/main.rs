@@ -10,6 +10,7 @@
 
 #[path = "../common.rs"]
 mod common;
+mod conversation;
 mod dexto;
 mod meshagent;
 mod meshflow;

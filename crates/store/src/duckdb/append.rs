@@ -1,7 +1,7 @@
 //! Rows on their way into the engine: columns are built and appended as Arrow record batches.
 
 use super::engine_error;
-use super::slots::{SLOTS, Slots};
+use super::slots::Slots;
 use super::value;
 use crate::StoreError;
 use duckdb::Connection;
@@ -173,9 +173,10 @@ pub(super) struct Slotted {
 }
 
 impl Slotted {
-    pub(super) fn new<'a>(slots: &Slots, rows: impl Iterator<Item = &'a Attributes>) -> Self {
+    /// Sorts the attributes of `rows` into the table's first `width` slots.
+    pub(super) fn new<'a>(slots: &Slots, width: usize, rows: impl Iterator<Item = &'a Attributes>) -> Self {
         let mut slotted = Self {
-            columns: (0..SLOTS).map(|_| StringBuilder::new()).collect(),
+            columns: (0..width).map(|_| StringBuilder::new()).collect(),
             rest: Lists::default(),
         };
         let mut count = 0;

@@ -65,7 +65,7 @@ impl<'a> Array<'a, ListArray> {
     /// The texts of a row's list, the empty text where one is null; nothing when there is no list.
     pub(super) fn get(&self, row: usize) -> impl Iterator<Item = &'a str> + use<'a> {
         let list = self.0.filter(|array| row < array.len() && array.is_valid(row));
-        let offsets = list.map(|array| array.value_offsets());
+        let offsets = list.map(ListArray::value_offsets);
         let at = |row: usize| {
             offsets
                 .and_then(|offsets| offsets.get(row))

@@ -12,6 +12,7 @@ use meshscope_model::columns::{ColumnsBuilder, SpanRow, flag};
 use meshscope_model::{Operation, SpanId, SpanKind, StatusCode, TraceId};
 use std::ops::ControlFlow;
 
+const DOING: &str = "read the columns of a trace";
 /// Spans of the first piece of a long trace, and of the largest window.
 const FIRST: usize = 2_000;
 const LARGEST: usize = 65_536;
@@ -24,17 +25,23 @@ pub(super) fn read(
     trace_id: TraceId,
     take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
 ) -> Result<bool, StoreError> {
-    let run = |sql: &str| {
-        connection
-            .execute_batch(sql)
-            .map_err(engine_error("read the columns of a trace"))
-    };
     // All windows show the trace as it was at one moment.
-    run("BEGIN TRANSACTION")?;
+    connection
+        .execute_batch("BEGIN TRANSACTION")
+        .map_err(engine_error(DOING))?;
     let read = in_transaction(connection, trace_id, take);
-    // Nothing was written: this only ends it.
-    run("ROLLBACK")?;
+    end(connection)?;
     read
+}
+
+/// Ends the transaction, in which nothing was written: the connection is used again by others. Who
+/// stops a query may interrupt this as well.
+fn end(connection: &Connection) -> Result<(), StoreError> {
+    let ended = || connection.execute_batch("ROLLBACK");
+    ended()
+        .or_else(|_| ended())
+        .or_else(|_| ended())
+        .map_err(engine_error(DOING))
 }
 
 fn in_transaction(
@@ -195,9 +202,8 @@ fn ledger(connection: &Connection, whole: &Whole) -> Result<HashMap<u64, Counted
 }
 
 fn batches(connection: &Connection, sql: &str) -> Result<Vec<RecordBatch>, StoreError> {
-    let doing = "read the columns of a trace";
-    let mut statement = connection.prepare(sql).map_err(engine_error(doing))?;
-    Ok(statement.query_arrow([]).map_err(engine_error(doing))?.collect())
+    let mut statement = connection.prepare(sql).map_err(engine_error(DOING))?;
+    Ok(statement.query_arrow([]).map_err(engine_error(DOING))?.collect())
 }
 
 /// The spans of a window. Bits are those of [`flag`]; the errors' texts can be long, and no screen

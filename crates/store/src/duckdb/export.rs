@@ -1,6 +1,7 @@
 //! Everything that is kept, a part at a time, as the batches it came in.
 
 use super::read::{self, ANY_TIME, Wanted, quoted};
+use super::schema;
 use super::slots::Slots;
 use super::{DuckDb, identity, value};
 use crate::StoreError;
@@ -91,7 +92,7 @@ fn part(
         ExportSignal::Metrics => ("metric_points", "time", "time"),
     };
     let view = match signal {
-        ExportSignal::Traces => "session_spans",
+        ExportSignal::Traces => schema::SESSION_SPANS,
         ExportSignal::Logs => "session_logs",
         ExportSignal::Metrics => "session_points",
     };

@@ -35,7 +35,7 @@ fn json<T: serde::Serialize>(items: &[T]) -> Option<String> {
 
 pub(super) fn append_spans(
     connection: &Connection,
-    slots: &Slots,
+    (slots, width): (&Slots, usize),
     rows: &[Cow<'_, SpanEntry>],
     sequence: i64,
     received: i64,
@@ -104,7 +104,7 @@ pub(super) fn append_spans(
     c.i64(facts.clone().map(|facts| facts.time_to_first_token));
     c.i64(facts.clone().map(|facts| facts.reported_duration));
     c.bool(facts.clone().map(|facts| facts.noise));
-    let mut slotted = Slotted::new(slots, spans.clone().map(|span| &span.attributes));
+    let mut slotted = Slotted::new(slots, width, spans.clone().map(|span| &span.attributes));
     c.lists(std::mem::take(&mut slotted.rest));
     c.owned_text(spans.clone().map(|span| json(&span.events)));
     c.owned_text(spans.clone().map(|span| json(&span.links)));

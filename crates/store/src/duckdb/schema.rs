@@ -65,10 +65,7 @@ pub(super) fn upgrade_to(version: u32) -> String {
     match version {
         2 => CALLS.to_owned(),
         3 => "ALTER TABLE usage ADD COLUMN IF NOT EXISTS batch BOOLEAN DEFAULT false;".to_owned(),
-        _ => (0..super::slots::SLOTS)
-            .map(|slot| format!("ALTER TABLE spans ADD COLUMN IF NOT EXISTS a{slot} VARCHAR;"))
-            .chain([SLOTS_AND_PARTS.to_owned()])
-            .collect(),
+        _ => SLOTS_AND_PARTS.to_owned(),
     }
 }
 
@@ -84,7 +81,7 @@ ALTER TABLE usage ADD COLUMN IF NOT EXISTS call_source UTINYINT;
 CREATE TABLE IF NOT EXISTS calls (call UBIGINT, call_source UTINYINT, trace_id UUID, span_id UBIGINT);
 ";
 
-/// Version 4: columns of frequent attributes (see [`super::slots`]), and the roll-up (see
+/// Version 4: which frequent attributes have columns (see [`super::slots`]), and the roll-up (see
 /// [`super::parts`]), which is made when it is there first.
 const SLOTS_AND_PARTS: &str = "
 CREATE TABLE IF NOT EXISTS slots (slot UTINYINT, key VARCHAR, since BIGINT);
@@ -110,11 +107,8 @@ SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM t
 -- The trace of a call, for records that name the call and no trace.
 CREATE OR REPLACE VIEW call_trace AS SELECT call, min(trace_id) AS trace_id FROM calls GROUP BY call;
 
--- A framework's own spans make no session: they belong to that of their trace, or to none.
-CREATE OR REPLACE VIEW session_spans AS
-SELECT s.*, coalesce(s.session, t.session, s.fallback_session,
-    CASE WHEN NOT s.noise THEN replace(s.trace_id::VARCHAR, '-', '') END) AS session_id
-FROM spans s LEFT JOIN trace_session t ON t.trace_id = s.trace_id;
+-- A view does not outlive a column that its table gets: that of spans was one up to version 4.
+DROP VIEW IF EXISTS session_spans;
 
 CREATE OR REPLACE VIEW session_logs AS
 SELECT l.*, coalesce(l.session, t.session, l.fallback_session, replace(l.trace_id::VARCHAR, '-', '')) AS session_id
@@ -124,3 +118,9 @@ CREATE OR REPLACE VIEW session_points AS
 SELECT p.*, coalesce(p.session, t.session, p.fallback_session, replace(k.trace_id::VARCHAR, '-', '')) AS session_id
 FROM metric_points p LEFT JOIN call_trace k ON k.call = p.call LEFT JOIN trace_session t ON t.trace_id = k.trace_id;
 ";
+
+/// Spans with their sessions. A framework's own spans make no session: they belong to that of their
+/// trace, or to none.
+pub(super) const SESSION_SPANS: &str = "(SELECT s.*, coalesce(s.session, t.session, s.fallback_session,
+    CASE WHEN NOT s.noise THEN replace(s.trace_id::VARCHAR, '-', '') END) AS session_id
+FROM spans s LEFT JOIN trace_session t ON t.trace_id = s.trace_id)";

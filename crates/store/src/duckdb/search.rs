@@ -3,7 +3,7 @@
 
 use super::attribute;
 use super::parts;
-use super::read::{self, Wanted, quoted};
+use super::read::{self, KeptSpan, Wanted, quoted};
 use super::slots::Slots;
 use crate::StoreError;
 use duckdb::Connection;
@@ -14,7 +14,7 @@ use meshscope_api::search::{FIELDS, Place, SpanMatch, SpanMatches, SpanSearch, S
 use meshscope_model::{AttributeValue, Attributes, SpanEntry, SpanId, TraceId};
 
 /// How many spans are read at a time.
-const PART: usize = 500;
+pub(super) const PART: usize = 500;
 /// An id is looked for by no fewer digits.
 const DIGITS: usize = 6;
 
@@ -62,15 +62,15 @@ pub(super) fn search(
         SpanWanted::Text(text) => {
             let needle = text.to_lowercase();
             for part in found.chunks(PART) {
-                looked_at(connection, slots, trace_id, part, |entry| {
-                    let found = places_in(entry, &needle);
+                for kept in part_of(connection, slots, trace_id, part)? {
+                    let found = places_in(&kept.entry, &needle);
                     if !found.is_empty() {
                         spans.push(SpanMatch {
-                            span_id: entry.span.span_id,
+                            span_id: kept.entry.span.span_id,
                             places: found.iter().map(|place| places.index(place)).collect(),
                         });
                     }
-                })?;
+                }
             }
         }
     }
@@ -182,16 +182,15 @@ fn place(field: &str, key: Option<&str>) -> Place {
     }
 }
 
-/// Reads the spans of a part in full.
-fn looked_at(
+/// The spans of a part in full.
+pub(super) fn part_of(
     connection: &Connection,
     slots: &Slots,
     trace_id: TraceId,
     part: &[(u64, i64)],
-    mut look: impl FnMut(&SpanEntry),
-) -> Result<(), StoreError> {
+) -> Result<Vec<KeptSpan>, StoreError> {
     let (Some((_, first)), Some((_, last))) = (part.first(), part.last()) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let ids: Vec<String> = part.iter().map(|(id, _)| id.to_string()).collect();
     let condition = format!(
@@ -203,9 +202,7 @@ fn looked_at(
         window: (*first, *last),
         condition: &condition,
     };
-    let spans = read::spans(connection, slots, &wanted)?;
-    spans.iter().for_each(|kept| look(&kept.entry));
-    Ok(())
+    read::spans(connection, slots, &wanted)
 }
 
 /// Where a span holds a text, which is in lower case.

@@ -1,5 +1,6 @@
 //! Frequent attributes of spans have columns of their own, `a0` to `a47`: a value is found in
-//! one among millions without a look at the others, and values of one key compress together.
+//! one among millions without a look at the others, and values of one key compress together. A
+//! column is made when its key comes: each costs every row that is written, also without a value.
 //!
 //! A key gets a slot when it has been on enough spans, and keeps it. Rows that were written
 //! before hold it in their list `attributes`, as those of all keys without a slot do.
@@ -127,6 +128,22 @@ impl Counter {
         }
         more
     }
+}
+
+/// How many of the columns there are.
+pub(super) fn width(connection: &Connection) -> Result<usize, StoreError> {
+    let sql = "SELECT count(*) FROM information_schema.columns
+        WHERE table_name = 'spans' AND regexp_full_match(column_name, 'a[0-9]+')";
+    let count = connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let count = count.map_err(engine_error("count the slots"))?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Makes the column of a slot, outside any transaction: the engine alters a table once in one.
+pub(super) fn widen(connection: &Connection, index: usize) -> Result<(), StoreError> {
+    connection
+        .execute_batch(&format!("ALTER TABLE spans ADD COLUMN a{index} VARCHAR"))
+        .map_err(engine_error("make a slot"))
 }
 
 /// Keeps the slots beyond the first `known`, within the connection's transaction.

@@ -252,6 +252,10 @@ impl Writing {
             .flat_map(|entry| entry.span.attributes.iter().map(|kv| kv.key.as_str()));
         let more = self.counter.count(&self.slots, keys, self.sequence).map(Arc::new);
         let slots = more.as_ref().unwrap_or(&self.slots);
+        while self.width < slots.keys().len() {
+            slots::widen(&self.connection, self.width)?;
+            self.width += 1;
+        }
         let begin = || {
             self.connection
                 .execute_batch("BEGIN TRANSACTION")
@@ -261,7 +265,7 @@ impl Writing {
         let appended = append(
             &self.connection,
             fresh,
-            slots,
+            (slots, self.width),
             self.slots.keys().len(),
             self.sequence,
         );
@@ -411,7 +415,7 @@ fn note_session<'a>(
 fn append(
     connection: &Connection,
     fresh: &Fresh<'_>,
-    slots: &Slots,
+    (slots, width): (&Slots, usize),
     known_slots: usize,
     sequence: i64,
 ) -> Result<(), StoreError> {
@@ -435,7 +439,7 @@ fn append(
     }
     let mut next = sequence;
     if !fresh.spans.is_empty() {
-        rows::append_spans(connection, slots, &fresh.spans, next, received)?;
+        rows::append_spans(connection, (slots, width), &fresh.spans, next, received)?;
         next += i64::try_from(fresh.spans.len()).unwrap_or(0);
     }
     if !fresh.logs.is_empty() {

@@ -1,0 +1,108 @@
+//! The conversation of a trace.
+
+use super::missing;
+use crate::api::{Answer, params, trace_id};
+use crate::app::App;
+use crate::pour::{Coding, pour};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use meshscope_analysis::conversation::{Spoken, conversation as told};
+use meshscope_api::{Conversation, ConversationQuery, Problem};
+use meshscope_model::{Message, Part, SpanEntry};
+use meshscope_telemetry::messages;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Messages of no more bytes than this are read for one conversation.
+const MOST_BYTES: usize = 64 << 20;
+/// Of no more spans than this.
+const MOST_SPANS: usize = 20_000;
+
+/// What was said in a trace, by whom, in the order of time.
+///
+/// Messages are read off the spans of every dialect. A message that later calls repeat as their history stands once, tool
+/// calls stand with what came of them. With `span` it is all that one span carries.
+#[utoipa::path(get, path = "/api/v1/traces/{trace_id}/conversation",
+    params(
+        ("trace_id" = String, Path, description = "32 hexadecimal digits"),
+        ("span" = Option<String>, Query, description = "Only what this span carries, 16 hexadecimal digits"),
+        ("preview" = Option<u32>, Query, description = "Cut texts of more bytes than this, at least 16; absent is none"),
+    ),
+    responses((status = 200, body = Conversation), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn conversation(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    let id = trace_id(&id)?;
+    let query = ConversationQuery::read(&params(query))?;
+    let conversation = app.ask(move |store| {
+        let mut heard = Heard::default();
+        let found = store.spoken(id, query.span, &mut |entry| heard.hear(entry))?;
+        Ok(found.then(|| {
+            let mut conversation = told(id, &heard.spans, heard.more);
+            if let Some(limit) = query.preview {
+                conversation.cut(limit);
+            }
+            conversation
+        }))
+    });
+    let conversation = conversation.await?.ok_or_else(|| missing(id))?;
+    pour("application/json", Coding::of(&headers), move |out, _| {
+        serde_json::to_writer(out, &conversation).map_err(io::Error::from)?;
+        Ok(())
+    })
+    .await
+}
+
+/// Spans as they are read, as many as there is room for.
+#[derive(Default)]
+struct Heard {
+    spans: Vec<Spoken>,
+    bytes: usize,
+    more: bool,
+}
+
+impl Heard {
+    fn hear(&mut self, entry: &SpanEntry) -> ControlFlow<()> {
+        let spoken = spoken(entry);
+        self.bytes += spoken.messages.iter().map(bytes_of).sum::<usize>();
+        self.more = self.spans.len() >= MOST_SPANS || (self.bytes > MOST_BYTES && !self.spans.is_empty());
+        if self.more {
+            return ControlFlow::Break(());
+        }
+        self.spans.push(spoken);
+        ControlFlow::Continue(())
+    }
+}
+
+fn spoken(SpanEntry { span, facts }: &SpanEntry) -> Spoken {
+    Spoken {
+        span_id: span.span_id,
+        parent_span_id: span.parent_span_id,
+        start_time: span.start_time,
+        duration: facts.reported_duration.unwrap_or_else(|| span.duration()),
+        operation: facts.operation,
+        agent: facts.origin.agent.clone(),
+        model: facts.model.clone(),
+        tool: facts.tool.clone(),
+        time_to_first_token: facts.time_to_first_token,
+        error: facts.error.clone(),
+        messages: messages::of_span(facts.origin.system, &span.name, &span.attributes, &span.events),
+    }
+}
+
+fn bytes_of(message: &Message) -> usize {
+    let part = |part: &Part| match part {
+        Part::Text { content }
+        | Part::Reasoning { content }
+        | Part::ToolResult { content, .. }
+        | Part::Other { content, .. } => content.len(),
+        Part::ToolCall { arguments, .. } => arguments.len(),
+        Part::Blob { data, .. } => data.len(),
+        Part::Uri { uri, .. } => uri.len(),
+    };
+    message.parts.iter().map(part).sum()
+}
