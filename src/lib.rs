@@ -20,8 +20,8 @@ use leptos::prelude::*;
 use leptos_router::components::{Redirect, Route, Router, Routes};
 use leptos_router::path;
 use pages::{
-    logs::LogsPage, metrics::MetricsPage, not_found::NotFound, session::SessionPage, sessions::SessionsPage,
-    settings::SettingsPage, trace::TracePage, traces::TracesPage, usage::UsagePage,
+    compare::ComparePage, logs::LogsPage, metrics::MetricsPage, not_found::NotFound, session::SessionPage,
+    sessions::SessionsPage, settings::SettingsPage, trace::TracePage, traces::TracesPage, usage::UsagePage,
 };
 
 /// How a host page embeds the studio.
@@ -74,6 +74,7 @@ fn Frame() -> impl IntoView {
                     <Route path=path!("/sessions/:id") view=SessionPage />
                     <Route path=path!("/traces") view=TracesPage />
                     <Route path=path!("/traces/:id") view=TracePage />
+                    <Route path=path!("/compare") view=ComparePage />
                     <Route path=path!("/logs") view=LogsPage />
                     <Route path=path!("/metrics") view=MetricsPage />
                     <Route path=path!("/usage") view=UsagePage />

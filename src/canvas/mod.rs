@@ -1,5 +1,6 @@
 //! Drawing surfaces. What is drawn is decided by `layout`; here it becomes pixels.
 
+pub(crate) mod flame;
 pub(crate) mod minimap;
 pub(crate) mod painter;
 pub(crate) mod row;

@@ -1,8 +1,8 @@
 //! A canvas that is as crisp as the screen: its pixels are the device's.
 
-use leptos::html::Canvas;
+use leptos::html::ElementType;
 use leptos::prelude::*;
-use wasm_bindgen::JsCast as _;
+use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ResizeObserver};
 
@@ -38,16 +38,20 @@ pub(crate) fn context(canvas: &HtmlCanvasElement) -> Option<CanvasRenderingConte
     Some(context)
 }
 
-/// Calls `changed` when the canvas's place changes its size, for as long as the owner lives.
-pub(crate) fn on_resize(canvas: NodeRef<Canvas>, changed: impl Fn() + Clone + 'static) {
+/// Calls `changed` when the element changes its size, for as long as the owner lives.
+pub(crate) fn on_resize<E>(element: NodeRef<E>, changed: impl Fn() + Clone + 'static)
+where
+    E: ElementType + 'static,
+    E::Output: AsRef<web_sys::Element> + JsCast + Clone + 'static,
+{
     let observer = StoredValue::new_local(None::<(ResizeObserver, Closure<dyn FnMut()>)>);
     Effect::new(move |_| {
-        let Some(canvas) = canvas.get() else { return };
+        let Some(element) = element.get() else { return };
         let changed = changed.clone();
         let callback = Closure::<dyn FnMut()>::new(changed);
         match ResizeObserver::new(callback.as_ref().unchecked_ref()) {
             Ok(new) => {
-                new.observe(&canvas);
+                new.observe(element.as_ref());
                 observer.set_value(Some((new, callback)));
             }
             Err(error) => leptos::logging::error!("the size cannot be observed: {error:?}"),
@@ -60,4 +64,13 @@ pub(crate) fn on_resize(canvas: NodeRef<Canvas>, changed: impl Fn() + Clone + 's
             }
         });
     });
+}
+
+/// Goes on getting the pointer's moves when it leaves the canvas.
+pub(crate) fn capture(event: &web_sys::PointerEvent) {
+    let target = event.current_target();
+    let canvas = target.and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    if let Some(Err(error)) = canvas.map(|canvas| canvas.set_pointer_capture(event.pointer_id())) {
+        leptos::logging::warn!("the pointer cannot be captured: {error:?}");
+    }
 }

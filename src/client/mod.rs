@@ -27,7 +27,7 @@ pub(crate) fn origin() -> String {
 }
 
 /// `/api/v1/` + path + query.
-fn url(origin: &str, path: &str, params: &Params) -> String {
+pub(crate) fn url(origin: &str, path: &str, params: &Params) -> String {
     let query = params.to_query();
     let mark = if query.is_empty() { "" } else { "?" };
     format!("{origin}/api/v1/{path}{mark}{query}")
@@ -63,6 +63,17 @@ async fn send(
         status,
         ..Problem::internal(format!("the server answered {status} to {path}"))
     }))
+}
+
+/// `GET /api/v1/{path}` as text.
+pub(crate) async fn text(
+    origin: &str,
+    path: &str,
+    params: &Params,
+    abort: Option<&AbortSignal>,
+) -> Result<String, Problem> {
+    let response = send(origin, path, params, "*/*", abort).await?;
+    response.text().await.map_err(|error| unreachable(&error))
 }
 
 /// `GET /api/v1/{path}` as JSON.

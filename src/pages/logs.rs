@@ -12,6 +12,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 use meshscope_api::query::SEVERITIES;
 use meshscope_api::{Log, LogPage as Page};
+use meshscope_model::Attributes;
 use meshscope_model::log::severity_name;
 
 const FILTERS: [&str; 4] = ["q", "severity", "session", "service"];
@@ -98,21 +99,49 @@ fn plain(text: &str) -> String {
     out
 }
 
-#[component]
-fn LogRow(log: Log) -> impl IntoView {
-    let open = RwSignal::new(false);
-    let href = use_href();
-    let level = match severity_name(log.severity_number) {
+/// The level in the words of OpenTelemetry, or the sender's own.
+pub(crate) fn level_of(log: &Log) -> String {
+    match severity_name(log.severity_number) {
         "" => log.severity_text.clone(),
         name => name.to_owned(),
-    };
-    let class = format!("log {}", level.to_lowercase());
-    let text = match log.event_name.as_str() {
+    }
+}
+
+/// What a record says, on one line.
+pub(crate) fn text_of(log: &Log) -> String {
+    match log.event_name.as_str() {
         "" => plain(&log.body.to_text()),
         name => format!("{name} {}", plain(&log.body.to_text()))
             .trim_end_matches(" null")
             .to_owned(),
+    }
+}
+
+/// Everything that a record carries.
+pub(crate) fn details_of(log: &Log) -> serde_json::Value {
+    let object = |all: &Attributes| {
+        let fields = all.iter().map(|kv| (kv.key.clone(), kv.value.to_json()));
+        fields.collect::<serde_json::Map<_, _>>()
     };
+    serde_json::json!({
+        "body": log.body.to_json(),
+        "attributes": object(&log.attributes),
+        "resource": object(&log.resource.attributes),
+        "scope": log.scope.name,
+        "severity": log.severity_text,
+        "session": log.session_id,
+        "trace_id": log.trace_id,
+        "span_id": log.span_id,
+    })
+}
+
+#[component]
+fn LogRow(log: Log) -> impl IntoView {
+    let open = RwSignal::new(false);
+    let href = use_href();
+    let level = level_of(&log);
+    let class = format!("log {}", level.to_lowercase());
+    let text = text_of(&log);
     let span = log.trace_id.map(|trace| {
         let span = log.span_id.map_or_else(String::new, |span| format!("?span={span}"));
         let to = href(&format!("/traces/{trace}{span}"));
@@ -121,16 +150,7 @@ fn LogRow(log: Log) -> impl IntoView {
     let (time, service) = (log.time, log.service.clone());
     let log = StoredValue::new(log);
     let details = move || {
-        let value = log.with_value(|log| serde_json::json!({
-            "body": log.body.to_json(),
-            "attributes": log.attributes.iter().map(|kv| (kv.key.clone(), kv.value.to_json())).collect::<serde_json::Map<_, _>>(),
-            "resource": log.resource.attributes.iter().map(|kv| (kv.key.clone(), kv.value.to_json())).collect::<serde_json::Map<_, _>>(),
-            "scope": log.scope.name,
-            "severity": log.severity_text,
-            "session": log.session_id,
-            "trace_id": log.trace_id,
-            "span_id": log.span_id,
-        }));
+        let value = log.with_value(details_of);
         view! { <div class="log-details mono"><JsonTree value open=2 /></div> }
     };
     let toggle = move || open.update(|open| *open = !*open);

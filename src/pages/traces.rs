@@ -7,7 +7,7 @@ use crate::components::onboarding::Onboarding;
 use crate::components::states::Fetched;
 use crate::components::time_text::TimeText;
 use crate::components::top_bar::{scoped, scoped_params};
-use crate::state::{param, use_href};
+use crate::state::{param, use_href, use_patch};
 use leptos::prelude::*;
 use leptos_router::components::A;
 use meshscope_api::{TracePage as Page, TraceSummary};
@@ -81,6 +81,7 @@ pub(crate) fn TracesPage() -> impl IntoView {
 #[component]
 pub(crate) fn TraceTable(traces: Vec<TraceSummary>) -> impl IntoView {
     let href = use_href();
+    let pick = use_picks();
     let longest = traces
         .iter()
         .map(|trace| trace.duration_ns)
@@ -101,6 +102,7 @@ pub(crate) fn TraceTable(traces: Vec<TraceSummary>) -> impl IntoView {
         let agents = t.agents.join(", ");
         view! {
             <tr>
+                <td class="pick">{pick.clone()(t.trace_id.to_string(), &t.name)}</td>
                 <td class="title"><A href=to>{t.name.clone()}</A>" "{incomplete}</td>
                 <td><SystemBadge system=t.system /></td>
                 <td class="muted clip">{t.service.clone()}</td>
@@ -118,12 +120,70 @@ pub(crate) fn TraceTable(traces: Vec<TraceSummary>) -> impl IntoView {
         }
     };
     view! {
+        <Picked />
         <table class="list traces">
             <thead><tr>
-                <th>"Trace"</th><th>"System"</th><th>"Service"</th><th>"Agents"</th><th>"Started"</th><th>"Duration"</th>
+                <th class="pick"><span class="visually-hidden">"Compare"</span></th><th>"Trace"</th><th>"System"</th><th>"Service"</th><th>"Agents"</th><th>"Started"</th><th>"Duration"</th>
                 <th class="num">"Spans"</th><th class="num">"Tokens"</th><th class="num">"Cost"</th><th class="num">"Trouble"</th>
             </tr></thead>
             <tbody>{traces.into_iter().map(row).collect_view()}</tbody>
         </table>
+    }
+}
+
+/// The traces that are picked to be compared, two at the most, as the URL's `pick` has them.
+fn picks(pick: Option<&str>) -> Vec<String> {
+    let ids = pick.unwrap_or_default().split(',').filter(|id| !id.is_empty());
+    ids.take(2).map(str::to_owned).collect()
+}
+
+/// Makes the box that picks a trace; of three the first gives way.
+fn use_picks() -> impl Fn(String, &str) -> AnyView + Clone {
+    let pick = param("pick");
+    let patch = use_patch();
+    move |id: String, name: &str| {
+        let patch = patch.clone();
+        let mine = id.clone();
+        let on = move || picks(pick.get().as_deref()).contains(&mine);
+        let change = move |_| {
+            let mut ids = picks(pick.get_untracked().as_deref());
+            if ids.contains(&id) {
+                ids.retain(|other| *other != id);
+            } else {
+                ids.push(id.clone());
+                let over = ids.len().saturating_sub(2);
+                ids.drain(..over);
+            }
+            patch(&[("pick", Some(ids.join(",")))]);
+        };
+        let label = format!("Compare {name}");
+        view! { <input type="checkbox" class="pick-box" aria-label=label.clone() title=label prop:checked=on on:change=change /> }
+            .into_any()
+    }
+}
+
+/// What to do with the traces that are picked.
+#[component]
+fn Picked() -> impl IntoView {
+    let pick = param("pick");
+    let (patch, href) = (use_patch(), use_href());
+    move || {
+        let ids = picks(pick.get().as_deref());
+        let (patch, clear) = (patch.clone(), "Let go");
+        let compare = match &ids[..] {
+            [a, b] => {
+                let to = href(&format!("/compare?a={a}&b={b}"));
+                view! { <A href=to attr:class="pill on">"Compare the two"</A> }.into_any()
+            }
+            _ => view! { <span>"One more trace to compare it with"</span> }.into_any(),
+        };
+        (!ids.is_empty()).then(|| {
+            view! {
+                <div class="picked" role="status">
+                    <span>{format!("{} picked", ids.len())}</span>{compare}
+                    <button class="fold" on:click=move |_| patch(&[("pick", None)])>{clear}</button>
+                </div>
+            }
+        })
     }
 }

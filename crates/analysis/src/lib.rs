@@ -13,6 +13,7 @@ pub mod graph;
 pub mod heavy;
 pub mod live;
 pub mod metric;
+pub mod order;
 pub mod prices;
 pub mod quantile;
 pub mod self_time;

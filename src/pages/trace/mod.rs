@@ -1,34 +1,49 @@
 //! A trace: its waterfall, and everything a span carries.
 
+mod critical;
+mod flame;
+mod graph;
+pub(crate) mod grid;
 mod load;
+pub(crate) mod logs;
+pub(crate) mod message;
 mod model;
+mod only;
 mod panel;
+pub(crate) mod shared;
+mod statistics;
+mod table;
+pub(crate) mod talk;
 mod waterfall;
 
-use super::logs::LogRows;
 use super::sessions::{cost, tokens};
-use crate::client::{self, use_fetch};
+use crate::client;
 use crate::components::badge::{Blocked, Errors};
 use crate::components::copy::Copy;
 use crate::components::fact::Fact;
-use crate::components::states::Fetched;
+use crate::state::keys::typing;
 use crate::state::{param, use_href, use_patch};
+use critical::CriticalView;
+use flame::FlameView;
+use graph::GraphView;
+use leptos::ev::keydown;
 use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 pub(crate) use load::Loaded;
 use load::{Coming, TraceLoad, use_trace};
+use logs::LogsView;
 use meshscope_analysis::critical_path::below;
 use meshscope_analysis::{TraceFacts, critical_path};
+use meshscope_api::Params;
 use meshscope_api::params::encode;
-use meshscope_api::{LogPage, Params};
 use meshscope_layout::format;
 use panel::Panel;
+use shared::Shown;
 use std::sync::Arc;
+use table::TableView;
+use talk::TalkView;
 use waterfall::WaterfallView;
-
-/// How many of a trace's log records are shown.
-const LOGS: u32 = 1_000;
 
 /// The page.
 #[component]
@@ -86,6 +101,7 @@ fn Header(loaded: Arc<Loaded>) -> impl IntoView {
     );
     let id = columns.trace_id.to_string();
     let agents = facts.agents.join(", ");
+    let facts_name = name.clone();
     view! {
         <div class="heading">
             <h1>{name}</h1>
@@ -93,7 +109,8 @@ fn Header(loaded: Arc<Loaded>) -> impl IntoView {
             <Blocked count=t.blocked word=true />
             {partial}
             <span class="mono muted clip">{id.clone()}</span>
-            <Copy text=id label="the trace id" />
+            <Copy text=id.clone() label="the trace id" />
+            <Out id name=facts_name />
         </div>
         <div class="facts">
             <Fact name="Duration" value=format::duration(facts.duration()) />
@@ -107,63 +124,111 @@ fn Header(loaded: Arc<Loaded>) -> impl IntoView {
     }
 }
 
+/// The views: name in the URL, title.
+const VIEWS: [(&str, &str); 7] = [
+    ("waterfall", "Waterfall"),
+    ("flame", "Flame graph"),
+    ("table", "Table"),
+    ("graph", "Agents"),
+    ("conversation", "Conversation"),
+    ("logs", "Logs"),
+    ("critical", "Critical path"),
+];
+
+/// One of the views, and the selected span beside it.
 #[component]
 fn Body(id: Memo<String>, loaded: Memo<Option<Arc<Loaded>>>) -> impl IntoView {
     let tab = param("tab");
     let span = param("span");
     let patch = use_patch();
-    let tabs = [("waterfall", "Waterfall"), ("logs", "Logs")];
-    let current = move || tab.get().unwrap_or_else(|| "waterfall".to_owned());
-    let button = {
+    let current = Memo::new(move |_| {
+        let asked = tab.get();
+        let known = VIEWS.iter().find(|(word, _)| asked.as_deref() == Some(*word));
+        known.map_or("waterfall", |(word, _)| *word)
+    });
+    let open = {
         let patch = patch.clone();
-        move |(word, title): (&'static str, &'static str)| {
-            let patch = patch.clone();
-            let on = move || current() == word;
-            view! {
-                <button role="tab" class:on=on aria-selected=move || on().to_string()
-                    on:click=move |_| patch(&[("tab", Some(word.to_owned()))])>{title}</button>
-            }
+        // What a view sorts by means nothing to another.
+        Callback::new(move |word: &'static str| patch(&[("tab", Some(word.to_owned())), ("sort", None)]))
+    };
+    let select = {
+        let patch = patch.clone();
+        Callback::new(move |span: Option<String>| patch(&[("span", span)]))
+    };
+    let shown = Shown {
+        id,
+        loaded,
+        span,
+        select,
+    };
+    let button = move |(at, (word, title)): (usize, (&'static str, &'static str))| {
+        let on = move || current.get() == word;
+        view! {
+            <button role="tab" class:on=on aria-selected=move || on().to_string() title=format!("{title} ({})", at + 1)
+                on:click=move |_| open.run(word)>{title}</button>
         }
     };
-    let select = Callback::new(move |span: Option<String>| patch(&[("span", span)]));
+    use_view_keys(open, patch);
     view! {
-        <div class="tabs" role="tablist">{tabs.map(button).collect_view()}</div>
-        {move || if current() == "logs" {
-            view! { <TraceLogs id /> }.into_any()
-        } else {
-            view! {
-                <div class="split" class:alone=move || span.get().is_none()>
-                    <WaterfallView loaded span select />
-                    <Panel id span select loaded />
-                </div>
-            }.into_any()
-        }}
+        <div class="tabs" role="tablist" aria-label="Views">{VIEWS.into_iter().enumerate().map(button).collect_view()}</div>
+        <div class="split" class:alone=move || span.get().is_none()>
+            {move || match current.get() {
+                "flame" => view! { <FlameView shown /> }.into_any(),
+                "table" => view! { <TableView shown /> }.into_any(),
+                "graph" => view! { <GraphView shown /> }.into_any(),
+                "conversation" => view! { <TalkView shown /> }.into_any(),
+                "logs" => view! { <LogsView shown /> }.into_any(),
+                "critical" => view! { <CriticalView shown /> }.into_any(),
+                _ => view! { <WaterfallView loaded span select /> }.into_any(),
+            }}
+            <Panel shown />
+        </div>
     }
 }
 
+/// Listens to the keys of the page: a number chooses a view, `r` shows the span raw.
+fn use_view_keys(
+    open: Callback<&'static str>,
+    patch: impl Fn(&[(&str, Option<String>)]) + Clone + Send + Sync + 'static,
+) {
+    let detail = param("detail");
+    let handle = window_event_listener(keydown, move |event| {
+        let plain = !event.ctrl_key() && !event.meta_key() && !event.alt_key();
+        if !plain || typing(&event) || event.default_prevented() {
+            return;
+        }
+        let key = event.key();
+        let number = key
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| VIEWS.get(number.checked_sub(1)?));
+        if let Some((word, _)) = number {
+            open.run(word);
+        } else if key == "r" {
+            let raw = detail.with_untracked(|detail| detail.as_deref() == Some("raw"));
+            patch(&[("detail", (!raw).then(|| "raw".to_owned()))]);
+        }
+    });
+    on_cleanup(move || handle.remove());
+}
+
+/// Ways to take the trace elsewhere.
 #[component]
-fn TraceLogs(id: Memo<String>) -> impl IntoView {
-    let origin = client::origin();
-    let logs = use_fetch(
-        move || Some(id.get()),
-        move |id, abort| {
-            let mut params = Params::default();
-            params.set("trace_id", Some(id));
-            params.set("from", Some(0));
-            params.set("limit", Some(LOGS));
-            let origin = origin.clone();
-            async move { client::get::<LogPage>(&origin, "logs", &params, abort.as_ref()).await }
-        },
-    );
+fn Out(id: String, #[prop(into)] name: String) -> impl IntoView {
+    let (origin, href) = (client::origin(), use_href());
+    let path = format!("traces/{}/export", encode(&id));
+    let file = move |format: &'static str, title: &'static str| {
+        let mut params = Params::default();
+        params.set("format", Some(format));
+        view! { <a class="pill" href=client::url(&origin, &path, &params) download title=format!("Save {name} as a file")>{title}</a> }
+    };
+    let compare = href(&format!("/traces?pick={}", encode(&id)));
     view! {
-        <Fetched fetch=logs what="logs" content=|page: &LogPage| {
-            if page.logs.is_empty() {
-                return view! { <div class="empty"><h2>"No log records in this trace"</h2></div> }.into_any();
-            }
-            let mut logs = page.logs.clone();
-            logs.reverse();
-            view! { <div class="panel scroll"><LogRows logs /></div> }.into_any()
-        } />
+        <div class="grow"></div>
+        <div class="row">
+            <A href=compare attr:class="pill" attr:title="Choose another trace to compare this one with">"Compare\u{2026}"</A>
+            {file.clone()("otlp", "OTLP JSON")}{file("jaeger", "Jaeger JSON")}
+        </div>
     }
 }
 
