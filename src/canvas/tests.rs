@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+use super::painter::{Painter as _, Pen, Text};
+use super::row::Row;
+use super::svg::Svg;
 use super::theme::Theme;
+use super::waterfall::{Cursor, Scene, ScrollBar};
 use super::{surface, waterfall};
 use leptos::prelude::document;
 use meshscope_analysis::{Tree, subtree_flags};
@@ -38,8 +42,11 @@ fn pixel(c: &Context, x: f64, y: f64) -> (u8, u8, u8) {
     (data[0], data[1], data[2])
 }
 
+fn css((r, g, b): (u8, u8, u8)) -> String {
+    format!("rgb({r},{g},{b})")
+}
+
 fn theme() -> Theme {
-    let css = |(r, g, b): (u8, u8, u8)| format!("rgb({r},{g},{b})");
     Theme {
         surface: css(SURFACE),
         error: css((200, 0, 0)),
@@ -127,7 +134,26 @@ fn the_pointer_hits_what_is_painted() {
     let flags = subtree_flags(&tree, &columns.flags);
     w.bars(&flags, &|text| waterfall::measure(&c, text), &mut bars);
     assert_eq!(bars.len(), 2);
-    waterfall::draw(&c, &w, &bars, &theme(), &|_| 0, waterfall::Marks::default());
+    let rows: Vec<Row> = bars
+        .iter()
+        .cloned()
+        .map(|bar| Row {
+            bar,
+            ..Row::default()
+        })
+        .collect();
+    let theme = theme();
+    let scene = Scene {
+        waterfall: w.clone(),
+        rows: &rows,
+        theme: &theme,
+        width: frame.width,
+        heads: Vec::new(),
+        head_width: 0.0,
+        cursor: Cursor::default(),
+        bar: ScrollBar::default(),
+    };
+    waterfall::draw(&mut Pen::new(&c, &theme), &scene);
     for bar in &bars {
         let BarPlace::Within { x0, x1, .. } = bar.place else {
             panic!("{bar:?} is in view");
@@ -148,4 +174,55 @@ fn the_pointer_hits_what_is_painted() {
         Some(Hit::Line { part: Part::Time, .. })
     ));
     assert_eq!(pixel(&c, beside.0, beside.1), SURFACE);
+}
+
+#[wasm_bindgen_test]
+fn what_a_clip_changes_ends_with_it() {
+    let canvas = canvas(200, 60);
+    surface::fit(&canvas);
+    let c = surface::context(&canvas).unwrap();
+    let theme = theme();
+    let mut pen = Pen::new(&c, &theme);
+    let ink = css(HUE);
+    pen.rect(&css(SURFACE), 0.0, 0.0, 200.0, 60.0);
+    pen.text(&ink, Text::ending("\u{2588}\u{2588}", 50.0, 10.0, 12.0));
+    pen.clip(0.0, 20.0, 200.0, 20.0);
+    pen.text(&ink, Text::at("\u{2588}\u{2588}", 100.0, 30.0, 12.0));
+    pen.rect(&css((9, 9, 9)), 0.0, 50.0, 200.0, 10.0);
+    pen.unclip();
+    pen.text(&ink, Text::ending("\u{2588}\u{2588}", 50.0, 50.0, 12.0));
+    assert_eq!(pixel(&c, 46.0, 10.0), HUE, "ends at 50");
+    assert_eq!(pixel(&c, 55.0, 10.0), SURFACE);
+    assert_eq!(pixel(&c, 104.0, 30.0), HUE, "starts at 100");
+    assert_eq!(pixel(&c, 95.0, 30.0), SURFACE);
+    assert_eq!(
+        pixel(&c, 46.0, 50.0),
+        HUE,
+        "ends at 50 again, in the colour of before"
+    );
+    assert_eq!(
+        pixel(&c, 150.0, 55.0),
+        SURFACE,
+        "outside of the clip nothing is drawn"
+    );
+}
+
+#[wasm_bindgen_test]
+fn a_picture_holds_texts_as_text() {
+    let mut svg = Svg::new(100.0, 40.0);
+    svg.rect("red", 1.0, 2.0, 3.0, 4.0);
+    svg.clip(0.0, 0.0, 50.0, 20.0);
+    svg.text("blue", Text::ending("<script>&\"\u{1b}", 40.0, 10.0, 12.0));
+    svg.unclip();
+    let text = svg.finish("A, \"B\"");
+    let parser = web_sys::DomParser::new().unwrap();
+    let read = parser
+        .parse_from_string(&text, web_sys::SupportedType::ImageSvgXml)
+        .unwrap();
+    let root = read.document_element().unwrap();
+    assert_eq!(root.tag_name(), "svg", "{text}");
+    assert_eq!(root.get_attribute("font-family").as_deref(), Some("A, \"B\""));
+    let said = read.query_selector("text").unwrap().unwrap();
+    assert_eq!(said.text_content().as_deref(), Some("<script>&\""));
+    assert!(read.query_selector("script").unwrap().is_none());
 }

@@ -23,6 +23,8 @@ pub(crate) struct Theme {
     pub accent_bg: String,
     /// Trouble.
     pub error: String,
+    /// What is to be noticed.
+    pub warn: String,
     /// What a gate stopped.
     pub blocked: String,
     /// The hues of services and series.
@@ -53,6 +55,7 @@ impl Theme {
             accent: get("--accent"),
             accent_bg: get("--accent-bg"),
             error: get("--error"),
+            warn: get("--warn"),
             blocked: get("--blocked"),
             hues: ["--h1", "--h2", "--h3", "--h4", "--h5", "--h6"].map(get),
             font: get("--font"),

@@ -1,27 +1,57 @@
 //! The waterfall's pixels: what `layout` decided, drawn.
 
+use super::painter::{Painter, Text};
+use super::row::{self, Row};
 use super::theme::Theme;
-use meshscope_analysis::Segment;
-use meshscope_layout::viewport::ROW_HEIGHT;
-use meshscope_layout::waterfall::{BAR_HEIGHT, RULER_HEIGHT, SWATCH};
-use meshscope_layout::{Bar, BarPlace, Minimap, Side, Waterfall, format, ticks};
-use meshscope_model::columns::flag;
+use meshscope_layout::waterfall::RULER_HEIGHT;
+use meshscope_layout::{Waterfall, format, ticks};
 use web_sys::CanvasRenderingContext2d as Context;
 
-/// Height of the minimap, CSS pixels.
-pub(crate) const MINIMAP_HEIGHT: f64 = 44.0;
 /// Room between two labels of the time axis, CSS pixels.
 const TICK_ROOM: f64 = 90.0;
+/// Height of the letters of axis, labels and figures.
+pub(crate) const SMALL: f64 = 10.5;
 
-/// What is drawn besides what the layout decides.
+/// All that is on the surface at a moment.
+pub(crate) struct Scene<'a> {
+    /// What the layout decides.
+    pub waterfall: Waterfall<'a>,
+    /// The lines on the screen.
+    pub rows: &'a [Row],
+    /// Colours.
+    pub theme: &'a Theme,
+    /// Width of the surface: figures and the scroll bar stand right of the waterfall's frame.
+    pub width: f64,
+    /// Heads of the columns of figures.
+    pub heads: Vec<&'static str>,
+    /// Width of a column of figures.
+    pub head_width: f64,
+    /// The time cursor.
+    pub cursor: Cursor,
+    /// The bar that scrolls the lines.
+    pub bar: ScrollBar<'a>,
+}
+
+/// The time cursor and what it is measured from.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Marks {
-    /// The selected span.
-    pub selected: Option<u32>,
-    /// The span under the pointer.
-    pub hover: Option<u32>,
-    /// Where the time cursor stands, px from the left of the time area.
-    pub cursor: Option<f64>,
+pub(crate) struct Cursor {
+    /// Where it stands, px from the left of the time area.
+    pub at: Option<f64>,
+    /// The time there, ns since the epoch.
+    pub time: Option<i64>,
+    /// The time that is measured from, ns since the epoch.
+    pub mark: Option<i64>,
+}
+
+/// The bar that scrolls the lines.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ScrollBar<'a> {
+    /// Its width.
+    pub width: f64,
+    /// Top and bottom of its thumb, px from the top of the lines; `None` when all is on the screen.
+    pub thumb: Option<(f64, f64)>,
+    /// Where lines with finds are, px from the top of the lines.
+    pub finds: &'a [f64],
 }
 
 /// Font of the rows.
@@ -34,236 +64,123 @@ pub(crate) fn measure(context: &Context, text: &str) -> f64 {
     context.measure_text(text).map_or(0.0, |metrics| metrics.width())
 }
 
-fn rect(c: &Context, color: &str, x: f64, y: f64, w: f64, h: f64) {
-    c.set_fill_style_str(color);
-    c.fill_rect(x, y, w, h);
-}
-
-fn rounded(c: &Context, color: &str, x: f64, y: f64, w: f64, h: f64) {
-    c.set_fill_style_str(color);
-    c.begin_path();
-    if c.round_rect_with_f64(x, y, w, h, 2.5_f64.min(w / 2.0)).is_err() {
-        c.rect(x, y, w, h);
-    }
-    c.fill();
-}
-
-fn text(c: &Context, color: &str, text: &str, x: f64, y: f64) {
-    c.set_fill_style_str(color);
-    if let Err(error) = c.fill_text(text, x, y) {
-        leptos::logging::error!("a text cannot be drawn: {error:?}");
-    }
-}
-
 /// Draws rows, bars and the time axis.
-pub(crate) fn draw(
-    c: &Context,
-    w: &Waterfall<'_>,
-    bars: &[Bar],
-    theme: &Theme,
-    hue: &dyn Fn(u32) -> usize,
-    marks: Marks,
-) {
-    let frame = w.frame;
-    rect(c, &theme.surface, 0.0, 0.0, frame.width, frame.height);
-    c.set_text_baseline("middle");
-    axis(c, w, theme);
-    c.save();
-    c.begin_path();
-    c.rect(0.0, RULER_HEIGHT, frame.width, frame.lines_height());
-    c.clip();
-    for bar in bars {
-        row(c, w, bar, theme, hue(bar.span), marks);
+pub(crate) fn draw(p: &mut dyn Painter, s: &Scene<'_>) {
+    let (frame, theme) = (s.waterfall.frame, s.theme);
+    p.rect(&theme.surface, 0.0, 0.0, s.width, frame.height);
+    p.clip(0.0, 0.0, frame.width, frame.height);
+    axis(p, s);
+    p.unclip();
+    p.clip(0.0, RULER_HEIGHT, s.width, frame.lines_height());
+    for row in s.rows {
+        row::draw(p, s, row);
     }
-    c.restore();
-    rect(c, &theme.line, frame.name_width.round(), 0.0, 1.0, frame.height);
-    rect(c, &theme.line, 0.0, RULER_HEIGHT - 1.0, frame.width, 1.0);
-    cursor(c, w, theme, marks);
+    p.unclip();
+    for (at, head) in s.heads.iter().enumerate() {
+        let left = frame.width + at as f64 * s.head_width;
+        p.rect(&theme.line_soft, left.round(), 0.0, 1.0, frame.height);
+        p.text(
+            &theme.faint,
+            Text::ending(head, left + s.head_width - 8.0, RULER_HEIGHT / 2.0, SMALL),
+        );
+    }
+    p.rect(&theme.line, frame.name_width.round(), 0.0, 1.0, frame.height);
+    p.rect(&theme.line, 0.0, RULER_HEIGHT - 1.0, s.width, 1.0);
+    cursor(p, s);
+    scroll_bar(p, s);
 }
 
-fn axis(c: &Context, w: &Waterfall<'_>, theme: &Theme) {
+fn axis(p: &mut dyn Painter, s: &Scene<'_>) {
+    let (w, theme) = (&s.waterfall, s.theme);
     let frame = w.frame;
-    c.set_font(&font(theme, 10.5));
     for tick in ticks::ticks_in(w.view.bounds().0, &w.view, TICK_ROOM) {
         let x = (frame.name_width + w.view.x_of(tick.time)).round();
         if x < frame.name_width {
             continue;
         }
-        rect(c, &theme.line_soft, x, 0.0, 1.0, frame.height);
+        p.rect(&theme.line_soft, x, 0.0, 1.0, frame.height);
         if x + 30.0 < frame.width {
-            text(c, &theme.faint, &tick.label, x + 5.0, RULER_HEIGHT / 2.0);
+            let at = Text::at(&tick.label, x + 5.0, RULER_HEIGHT / 2.0 - 1.0, SMALL);
+            p.text(&theme.faint, at);
         }
+    }
+    for (gap, x0, x1) in w.view.gaps() {
+        let (x0, x1) = (frame.name_width + x0, frame.name_width + x1);
+        p.rect(&theme.line_soft, x0, 0.0, x1 - x0, frame.height);
+        // A torn edge: here time does not run as it does beside it.
+        let mut y = 0.0;
+        while y < frame.height {
+            for x in [x0, x1] {
+                let corners = [(x - 2.0, y), (x + 2.0, y + 4.0), (x - 2.0, y + 8.0)];
+                p.polygon(&theme.line, &corners);
+            }
+            y += 8.0;
+        }
+        let label = format!("\u{2026} {}", format::duration(gap.length()));
+        p.text(&theme.muted, Text::at(&label, x0 + 2.0, RULER_HEIGHT - 6.0, 9.0));
     }
 }
 
-fn row(c: &Context, w: &Waterfall<'_>, bar: &Bar, theme: &Theme, hue: usize, marks: Marks) {
+fn cursor(p: &mut dyn Painter, s: &Scene<'_>) {
+    let (w, theme) = (&s.waterfall, s.theme);
     let frame = w.frame;
-    let top = bar.y - (ROW_HEIGHT - BAR_HEIGHT) / 2.0;
-    let middle = top + ROW_HEIGHT / 2.0;
-    let color = theme.hue(hue);
-    if marks.selected == Some(bar.span) {
-        rect(c, &theme.accent_bg, 0.0, top, frame.width, ROW_HEIGHT);
-    } else if marks.hover == Some(bar.span) {
-        rect(c, &theme.line_soft, 0.0, top, frame.width, ROW_HEIGHT);
-    }
-    rect(
-        c,
-        &theme.line_soft,
-        0.0,
-        (top + ROW_HEIGHT - 1.0).round(),
-        frame.width,
-        1.0,
-    );
-    for depth in 1..=bar.depth.min(40) {
-        rect(
-            c,
-            &theme.line,
-            (frame.toggle_x(depth - 1) + 5.0).round(),
-            top,
-            1.0,
-            ROW_HEIGHT,
+    let width = frame.time_width();
+    let mark = s.cursor.mark.map(|time| w.view.x_of(time));
+    let at = s.cursor.at.filter(|x| (0.0..width).contains(x));
+    if let (Some(mark), Some(at)) = (mark, at) {
+        let (from, to) = (mark.min(at).max(0.0), mark.max(at).min(width));
+        let height = frame.lines_height();
+        p.rect(
+            &theme.accent_bg,
+            frame.name_width + from,
+            RULER_HEIGHT,
+            to - from,
+            height,
         );
     }
-    let error = bar.flags & flag::ERROR != 0;
-    let blocked = bar.flags & flag::BLOCKED != 0;
-    c.set_font(&font(theme, 12.0));
-    if w.rows.below(w.tree, bar.span) > 0 {
-        let caret = if bar.folded > 0 { "\u{25b8}" } else { "\u{25be}" };
-        text(c, &theme.muted, caret, frame.toggle_x(bar.depth) + 1.0, middle);
+    if let Some(mark) = mark.filter(|x| (0.0..width).contains(x)) {
+        p.rect(
+            &theme.accent,
+            (frame.name_width + mark).round(),
+            0.0,
+            1.0,
+            frame.height,
+        );
     }
-    rounded(
-        c,
-        color,
-        frame.swatch_x(bar.depth),
-        middle - SWATCH / 2.0,
-        SWATCH,
-        SWATCH,
-    );
-    let ink = if error {
-        &theme.error
-    } else if blocked {
-        &theme.blocked
-    } else if bar.flags & flag::NOISE != 0 {
-        &theme.faint
-    } else {
-        &theme.text
-    };
-    text(c, ink, &bar.name, frame.name_x(bar.depth), middle + 0.5);
-    c.save();
-    c.begin_path();
-    c.rect(frame.name_width + 1.0, top, frame.time_width(), ROW_HEIGHT);
-    c.clip();
-    match bar.place {
-        BarPlace::Within { x0, x1, .. } => {
-            let (x, width) = (frame.name_width + x0, x1 - x0);
-            c.set_global_alpha(if error || bar.flags & flag::NOISE != 0 {
-                0.45
-            } else {
-                0.85
-            });
-            rounded(c, color, x, bar.y, width, BAR_HEIGHT);
-            c.set_global_alpha(1.0);
-            if error || blocked {
-                c.set_stroke_style_str(if error { &theme.error } else { &theme.blocked });
-                c.set_line_width(1.0);
-                c.stroke_rect(x + 0.5, bar.y + 0.5, (width - 1.0).max(1.0), BAR_HEIGHT - 1.0);
-            }
-            if let Some(first) = bar.first_token {
-                rect(
-                    c,
-                    &theme.text,
-                    (frame.name_width + first).round(),
-                    bar.y - 1.0,
-                    1.5,
-                    BAR_HEIGHT + 2.0,
-                );
-            }
-        }
-        BarPlace::Before => text(c, &theme.faint, "\u{2039}", frame.name_width + 5.0, middle),
-        BarPlace::After => text(c, &theme.faint, "\u{203a}", frame.width - 11.0, middle),
-    }
-    if let Some(label) = &bar.label {
-        c.set_font(&font(theme, 10.5));
-        let ink = if error {
-            &theme.error
-        } else if blocked {
-            &theme.blocked
-        } else if label.side == Side::Inside {
-            &theme.surface
-        } else {
-            &theme.muted
-        };
-        text(c, ink, &label.text, frame.name_width + label.x, middle + 0.5);
-    }
-    c.restore();
-}
-
-fn cursor(c: &Context, w: &Waterfall<'_>, theme: &Theme, marks: Marks) {
-    let Some(x) = marks.cursor.filter(|x| (0.0..w.frame.time_width()).contains(x)) else {
+    let (Some(x), Some(time)) = (at, s.cursor.time) else {
         return;
     };
-    let at = w.frame.name_width + x;
-    c.set_fill_style_str(&theme.accent);
+    let at = frame.name_width + x;
     let mut y = RULER_HEIGHT;
-    while y < w.frame.height {
-        c.fill_rect(at.round(), y, 1.0, 3.0);
+    while y < frame.height {
+        p.rect(&theme.accent, at.round(), y, 1.0, 3.0);
         y += 6.0;
     }
-    let label = format::duration_exact(w.view.time_at(x).saturating_sub(w.view.bounds().0));
-    c.set_font(&font(theme, 10.5));
-    let width = measure(c, &label) + 8.0;
-    let left = if at + width > w.frame.width {
-        at - width
-    } else {
-        at
+    let label = match s.cursor.mark {
+        Some(mark) => format!("\u{394} {}", format::duration_exact(time.saturating_sub(mark))),
+        None => format::duration_exact(time.saturating_sub(w.view.bounds().0)),
     };
-    rect(c, &theme.surface, left, 3.0, width, RULER_HEIGHT - 6.0);
-    text(c, &theme.accent, &label, left + 4.0, RULER_HEIGHT / 2.0);
+    // Digits of one width: what a letter takes is known well enough to make room for it.
+    let room = label.chars().count() as f64 * SMALL * 0.62 + 8.0;
+    let left = if at + room > frame.width { at - room } else { at };
+    p.rect(&theme.surface, left, 3.0, room, RULER_HEIGHT - 6.0);
+    p.text(
+        &theme.accent,
+        Text::at(&label, left + 4.0, RULER_HEIGHT / 2.0, SMALL),
+    );
 }
 
-/// Draws the whole trace in little, the critical path, and the window that is shown.
-pub(crate) fn draw_minimap(
-    c: &Context,
-    w: &Waterfall<'_>,
-    map: &Minimap,
-    (lanes, lane_height): (usize, f64),
-    critical: &[Segment],
-    theme: &Theme,
-    hue: &dyn Fn(u32) -> usize,
-) {
-    let frame = w.frame;
-    rect(c, &theme.surface, 0.0, 0.0, frame.width, MINIMAP_HEIGHT);
-    for run in map.runs() {
-        let y = 4.0 + run.lane as f64 * lane_height;
-        let color = if w.columns.has_flag(run.span as usize, flag::ERROR) {
-            &theme.error
-        } else {
-            theme.hue(hue(run.span))
-        };
-        rect(
-            c,
-            color,
-            run.from as f64,
-            y,
-            (run.to - run.from) as f64,
-            (lane_height - 0.5).max(1.0),
-        );
+fn scroll_bar(p: &mut dyn Painter, s: &Scene<'_>) {
+    let (theme, bar) = (s.theme, s.bar);
+    let left = s.width - bar.width;
+    p.rect(&theme.line_soft, left.round(), 0.0, 1.0, s.waterfall.frame.height);
+    if let Some((top, bottom)) = bar.thumb {
+        let y = RULER_HEIGHT + top;
+        p.alpha(0.45);
+        p.rounded(&theme.faint, left + 3.0, y, bar.width - 5.0, bottom - top);
+        p.alpha(1.0);
     }
-    let overview = w.view.overview(frame.width);
-    let x_of = |time: i64| overview.x_of(time);
-    let y = 4.0 + lanes as f64 * lane_height + 3.0;
-    for segment in critical {
-        let (x0, x1) = (x_of(segment.start), x_of(segment.end));
-        rect(c, &theme.hues[2], x0, y, (x1 - x0).max(1.0), 2.0);
+    for y in bar.finds {
+        p.rect(&theme.warn, left + 2.0, RULER_HEIGHT + y, bar.width - 3.0, 2.0);
     }
-    if !w.view.is_fitted() {
-        let (x0, x1) = (x_of(w.view.start()), x_of(w.view.end()));
-        c.set_global_alpha(0.55);
-        rect(c, &theme.surface, 0.0, 0.0, x0, MINIMAP_HEIGHT);
-        rect(c, &theme.surface, x1, 0.0, frame.width - x1, MINIMAP_HEIGHT);
-        c.set_global_alpha(1.0);
-        rect(c, &theme.accent, x0, 0.0, 1.0, MINIMAP_HEIGHT);
-        rect(c, &theme.accent, x1, 0.0, 1.0, MINIMAP_HEIGHT);
-    }
-    rect(c, &theme.line, 0.0, MINIMAP_HEIGHT - 1.0, frame.width, 1.0);
 }

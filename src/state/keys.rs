@@ -28,16 +28,30 @@ pub(crate) const GLOBAL: [(&str, &str); 5] = [
 ];
 
 /// Keys of the waterfall, for the list.
-pub(crate) const WATERFALL: [(&str, &str); 8] = [
-    ("\u{2191} \u{2193}", "Span before, span after"),
+pub(crate) const WATERFALL: [(&str, &str); 18] = [
+    ("\u{2191} \u{2193}", "Line before, line after"),
     ("\u{2190} \u{2192}", "Collapse or go to the parent, expand"),
-    ("w s", "Zoom in, zoom out"),
-    ("a d", "Pan left, pan right"),
-    ("f", "Fit the span"),
-    ("0", "Fit the trace"),
+    ("Home End", "First line, last line"),
+    ("Enter", "Collapse or expand the line, open or close a group"),
     ("c e", "Collapse all, expand all"),
-    ("n", "Show or hide the framework's own spans"),
+    ("1 \u{2026} 9", "Expand to a level"),
+    ("o", "Collapse all but the path to this"),
+    ("w s", "Zoom in, zoom out (Ctrl and wheel, pinch)"),
+    ("a d", "Pan left, pan right (drag, Shift and wheel)"),
+    ("f", "Fit the line"),
+    ("0", "Fit the trace"),
+    ("m", "Mark a time; the cursor then reads from it"),
+    ("[ ]", "Cursor to the line's start, to its end"),
+    ("/", "Find in the trace"),
+    ("n N", "Next find, the one before"),
+    ("h", "Show or hide the framework's own spans"),
+    ("y", "Copy a link to what is shown"),
+    ("Esc", "Forget the mark, then the find, then the span"),
 ];
+
+/// Whether the key after `g` is awaited: a page leaves that one alone.
+#[derive(Clone, Copy)]
+pub(crate) struct Going(pub StoredValue<bool>);
 
 /// Whether typing goes into a field rather than to the page.
 pub(crate) fn typing(event: &web_sys::KeyboardEvent) -> bool {
@@ -57,6 +71,7 @@ pub(crate) fn provide() -> RwSignal<bool> {
     let (navigate, href, patch) = (use_navigate(), use_href(), use_patch());
     let paused = super::param("paused");
     let go = StoredValue::new(false);
+    provide_context(Going(go));
     let handle = window_event_listener(keydown, move |event| {
         let plain = !event.ctrl_key() && !event.meta_key() && !event.alt_key();
         if !plain || typing(&event) {
@@ -84,7 +99,9 @@ pub(crate) fn provide() -> RwSignal<bool> {
                 };
             }),
             "/" => {
-                let search = document().get_element_by_id("search");
+                // A page's own field goes before that of the frame.
+                let field = |id| document().get_element_by_id(id);
+                let search = field("find").or_else(|| field("search"));
                 if let Some(Ok(field)) = search.map(wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>) {
                     event.prevent_default();
                     if let Err(error) = field.focus() {

@@ -56,6 +56,15 @@ pub(crate) fn param(name: &'static str) -> Memo<Option<String>> {
 
 /// A way to change parameters of the URL and leave the others as they are.
 pub(crate) fn use_patch() -> impl Fn(&[(&str, Option<String>)]) + Clone + Send + Sync + 'static {
+    patching(false)
+}
+
+/// The same without a step in the browser's history: for what follows the hand.
+pub(crate) fn use_replace() -> impl Fn(&[(&str, Option<String>)]) + Clone + Send + Sync + 'static {
+    patching(true)
+}
+
+fn patching(replace: bool) -> impl Fn(&[(&str, Option<String>)]) + Clone + Send + Sync + 'static {
     let (location, navigate) = (use_location(), use_navigate());
     move |changes: &[(&str, Option<String>)]| {
         let query = location.search.get_untracked();
@@ -75,6 +84,7 @@ pub(crate) fn use_patch() -> impl Fn(&[(&str, Option<String>)]) + Clone + Send +
             &to,
             NavigateOptions {
                 scroll: false,
+                replace,
                 ..NavigateOptions::default()
             },
         );

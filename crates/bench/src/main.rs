@@ -21,6 +21,7 @@ mod raw;
 mod server;
 mod soak;
 mod store;
+mod waterfall;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ const HELP: &str = "cargo xtask bench WHAT
   columns [SPANS]        a long trace as columns: first spans, all of them, bytes a span, decoding; searching it
   live [SPANS]           what 200 subscribers of the stream cost, and whether they miss anything
   paint [RUNS]           first paint and first row of the studio from a cold cache
+  waterfall [SPANS]      traces of up to so many spans in the browser: first rows, all rows, frames, search, memory
   all [SPANS]            all of them
 
 cargo xtask crash [--kills N] [--seed N]        kill -9 under load; nothing lost, nothing doubled
@@ -102,6 +104,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             runtime()?.block_on(paint::run(args.number(0, 5)));
             Ok(())
         }
+        "waterfall" => runtime()?.block_on(waterfall::run(spans as u64)),
         "crash" => crash::run(crash::Options {
             kills: args.option("kills").unwrap_or(50),
             seed: args.option("seed").unwrap_or_else(seed_of_now),
@@ -114,7 +117,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             columns::run(spans)?;
             runtime()?.block_on(live::run(spans as u64));
             runtime()?.block_on(paint::run(5));
-            Ok(())
+            runtime()?.block_on(waterfall::run(spans as u64))
         }
         _ => {
             print!("{HELP}");

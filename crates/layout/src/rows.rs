@@ -55,6 +55,17 @@ impl Rows {
         rows
     }
 
+    /// All spans expanded, what repeats folded into groups, noise hidden or not.
+    #[must_use]
+    pub fn grouped(tree: &Tree, columns: &SpanColumns, hide_noise: bool) -> Self {
+        let mut rows = Self {
+            grouping: true,
+            ..Self::default()
+        };
+        rows.set_noise_hidden(tree, columns, hide_noise);
+        rows
+    }
+
     /// The visible lines, top to bottom.
     #[must_use]
     pub fn lines(&self) -> &[Line] {
@@ -125,7 +136,7 @@ impl Rows {
         }
     }
 
-    /// How many spans are hidden as noise.
+    /// How many spans are hidden, as noise or because others are looked for.
     #[must_use]
     pub fn hidden(&self) -> usize {
         match self.shown_before.last() {
@@ -136,20 +147,37 @@ impl Rows {
 
     /// Hides or shows noise.
     pub fn set_noise_hidden(&mut self, tree: &Tree, columns: &SpanColumns, hide: bool) {
+        self.set_shown(tree, columns, hide, None);
+    }
+
+    /// Hides or shows noise, and with `only` all but some spans and their ancestors: those at
+    /// these places of [`Tree::order`], ascending. What is looked for is shown though it is noise.
+    pub fn set_shown(&mut self, tree: &Tree, columns: &SpanColumns, hide_noise: bool, only: Option<&[u32]>) {
         self.shown_before.clear();
-        let hidden = |span: u32| {
+        let is_noise = |span: u32| {
             columns.has_flag(span as usize, flag::NOISE)
                 && !columns.has_flag(span as usize, flag::ERROR | flag::BLOCKED)
         };
-        if hide && tree.order().iter().any(|span| hidden(*span)) {
+        let any_noise = || tree.order().iter().any(|span| is_noise(*span));
+        if only.is_some() || hide_noise && any_noise() {
             let mut shown = 0;
+            let mut wanted = only.unwrap_or_default();
             self.shown_before.reserve_exact(tree.len() + 1);
             self.shown_before.push(0);
-            for span in tree.order() {
-                shown += u32::from(!hidden(*span));
+            for (place, span) in (0..).zip(tree.order()) {
+                while let [first, rest @ ..] = wanted
+                    && *first < place
+                {
+                    wanted = rest;
+                }
+                let next = wanted.first().copied();
+                let is_wanted = next == Some(place);
+                let leads = only.is_none() || next.is_some_and(|next| next < place + tree.size(*span));
+                let hidden = !is_wanted && (!leads || hide_noise && is_noise(*span));
+                shown += u32::from(!hidden);
                 self.shown_before.push(shown);
             }
-            if shown == 0 {
+            if shown == 0 && only.is_none() {
                 self.shown_before.clear();
             }
         }
@@ -359,6 +387,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_looked_for_stands_among_its_ancestors_alone() {
+        let (c, tree) = example();
+        let mut rows = Rows::new(&tree, &c, true);
+        let place = |span| tree.position(span);
+        rows.set_shown(&tree, &c, true, Some(&[place(3)]));
+        assert_eq!(shape(&rows), [(0, 0), (1, 1), (3, 2)]);
+        rows.set_shown(&tree, &c, true, Some(&[place(2), place(5)]));
+        assert_eq!(
+            shape(&rows),
+            [(0, 0), (1, 1), (2, 2), (5, 0)],
+            "noise that is looked for is shown, what is below it is not"
+        );
+        rows.set_shown(&tree, &c, true, Some(&[]));
+        assert!(rows.is_empty());
+        assert_eq!(rows.hidden(), 6);
+    }
+
+    #[test]
     fn folding_to_a_level_and_to_a_path() {
         let (c, tree) = example();
         let mut rows = Rows::new(&tree, &c, false);
@@ -433,6 +479,20 @@ mod tests {
             }
             rows.expand_all(&tree);
             prop_assert_eq!(shape(&rows), shape(&open));
+        }
+
+        #[test]
+        fn only_shows_exactly_what_is_asked_for_and_its_ancestors(spans in spans(30), asked: u32) {
+            let c = columns(&spans);
+            let tree = Tree::build(&c);
+            let wanted: Vec<u32> = (0..tree.len() as u32).filter(|place| asked >> place & 1 == 1).collect();
+            let mut rows = Rows::default();
+            rows.set_shown(&tree, &c, false, Some(&wanted));
+            let is_wanted = |span: u32| wanted.contains(&tree.position(span));
+            for span in 0..tree.len() as u32 {
+                let leads = tree.subtree(span).iter().any(|below| is_wanted(*below));
+                prop_assert_eq!(rows.line_of(&tree, span).is_some(), leads);
+            }
         }
 
         #[test]

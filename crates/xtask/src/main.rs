@@ -109,7 +109,10 @@ fn serve(rest: &[String]) -> Result<()> {
 
 fn bench(rest: &[String]) -> Result<()> {
     build()?;
-    if rest.first().is_some_and(|what| what == "paint") {
+    if rest
+        .first()
+        .is_some_and(|what| ["paint", "waterfall", "all"].contains(&what.as_str()))
+    {
         setup::browser()?;
     }
     let mut bench = cargo();

@@ -1,27 +1,72 @@
 //! The waterfall on the page: canvas, pointer, keyboard.
 
-use super::Loaded;
-use super::model::{LANE_HEIGHT, LANES, Model};
+mod finding;
+mod pointer;
+mod readers;
+mod save;
+mod stage;
+mod toolbar;
+
+use super::load::{self, Loaded};
+use super::model::{Figure, Model, Options};
 use crate::canvas::surface;
-use crate::canvas::theme::Theme;
-use crate::canvas::waterfall::{self, Marks};
+use crate::state::keys::Going;
 use crate::state::prefs::Prefs;
-use crate::state::{param, use_patch};
-use leptos::html::Canvas;
+use crate::state::{now, param, use_patch, use_replace};
 use leptos::prelude::*;
-use meshscope_layout::{Hit, Part, Step, format};
+use meshscope_layout::Step;
+use meshscope_model::SpanId;
+use meshscope_model::time::MINUTE;
+use pointer::Pointers;
+use stage::Stage;
 use std::sync::Arc;
+use std::time::Duration;
+use toolbar::{Noise, Toolbar};
 use wasm_bindgen::JsCast as _;
 
-/// What a drag does.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Drag {
-    /// Widens the names.
-    Divider,
-    /// Moves window and lines; from where, and whether it moved at all.
-    Pan { x: f64, y: f64, moved: bool },
-    /// Chooses a window on the minimap, from this x on.
-    Brush(f64),
+/// How often what runs grows.
+const GROWS: Duration = Duration::from_secs(1);
+/// What was quiet for longer has most likely been given up, ns: it does not grow.
+const GIVEN_UP: i64 = 10 * MINUTE;
+
+/// The options in the URL.
+fn options() -> Memo<Options> {
+    let [all, fold, idle, critical, only, columns] =
+        ["all", "fold", "idle", "critical", "only", "columns"].map(param);
+    Memo::new(move |_| Options {
+        hide_noise: all.get().is_none(),
+        fold: fold.get().is_none(),
+        compress: idle.get().is_some(),
+        critical: critical.get().is_none(),
+        only: only.get().is_some(),
+        figures: columns.get().map(|words| Figure::list(&words)),
+    })
+}
+
+/// The window of time in the URL: `FROM-TO`, ns after the start of the trace.
+fn read_window(text: &str) -> Option<(i64, i64)> {
+    let (from, to) = text.split_once('-')?;
+    let window = (from.parse().ok()?, to.parse().ok()?);
+    (window.0 < window.1).then_some(window)
+}
+
+/// Until when what runs is drawn.
+fn running_to(loaded: &Loaded) -> i64 {
+    let (last, now) = (loaded.bounds().1, now());
+    if load::is_live() && now.saturating_sub(last) < GIVEN_UP {
+        now
+    } else {
+        last
+    }
+}
+
+/// Gives the keyboard to the lines.
+fn focus_grid() {
+    let grid = document().get_element_by_id("waterfall");
+    let grid = grid.and_then(|grid| grid.dyn_into::<web_sys::HtmlElement>().ok());
+    if let Some(Err(error)) = grid.map(|grid| grid.focus()) {
+        leptos::logging::warn!("the waterfall cannot be focused: {error:?}");
+    }
 }
 
 /// The waterfall of `loaded`. `span` is the selection in the URL; `select` changes it.
@@ -31,403 +76,213 @@ pub(crate) fn WaterfallView(
     span: Memo<Option<String>>,
     select: Callback<Option<String>>,
 ) -> impl IntoView {
-    let (rows, map) = (NodeRef::<Canvas>::new(), NodeRef::<Canvas>::new());
-    let model = StoredValue::new_local(None::<Model>);
-    let drag = StoredValue::new(None::<Drag>);
+    let stage = Stage::new();
     let prefs = expect_context::<Prefs>();
-    let all = param("all");
-    let patch = use_patch();
-    // The one thing that reacts a frame: what a reader and a test are told of the picture.
-    let told = RwSignal::new((0_usize, 0_usize, String::new()));
-    let dirty = StoredValue::new(false);
-    let draw = move || {
-        dirty.set_value(false);
-        let (Some(canvas), Some(map)) = (rows.get_untracked(), map.get_untracked()) else {
-            return;
-        };
-        model.try_update_value(|model| {
-            let Some(model) = model else { return };
-            paint(model, &canvas, &map);
-            let selected = model
-                .selected
-                .map_or_else(String::new, |span| describe(model, span));
-            let now = (model.rows.len(), model.scroll.visible().len(), selected);
-            if told.with_untracked(|told| *told != now) {
-                told.set(now);
-            }
-        });
-    };
-    let redraw = move || {
-        if dirty.try_get_value() == Some(false) {
-            dirty.set_value(true);
-            request_animation_frame(draw);
-        }
-    };
-    let resize = move || {
-        if let Some(canvas) = rows.get_untracked() {
-            let (width, height) = (
-                f64::from(canvas.client_width()),
-                f64::from(canvas.client_height()),
-            );
-            model.try_update_value(|model| {
-                if let Some(model) = model {
-                    model.resize(width, height);
-                }
-            });
-            redraw();
-        }
-    };
-    surface::on_resize(rows, resize);
-    Effect::new(move |before: Option<bool>| {
-        let Some(loaded) = loaded.get() else { return false };
-        let show_all = all.get().is_some();
-        model.update_value(|model| match model {
-            Some(model)
-                if before == Some(!show_all) && model.loaded.columns.trace_id == loaded.columns.trace_id =>
-            {
-                model.renew(loaded);
-            }
-            _ => *model = Some(Model::new(loaded, !show_all)),
-        });
-        resize();
-        !show_all
-    });
-    Effect::new(move |_| {
-        let chosen = span.get();
-        loaded.track();
-        model.update_value(|model| {
-            let Some(model) = model else { return };
-            let id = chosen.and_then(|id| id.parse::<meshscope_model::SpanId>().ok());
-            let row = id.and_then(|id| model.loaded.tree.row_of(&model.loaded.columns, id.as_u64()));
-            if model.selected != row {
-                model.selected = row;
-                if let Some(row) = row {
-                    model.reveal(row);
-                }
-            }
-        });
-        redraw();
-    });
+    follow(stage, loaded, span);
     Effect::new(move |_| {
         prefs.drawn.track();
-        redraw();
+        stage.repaint();
     });
+    surface::on_resize(stage.canvas, move || stage.resize());
 
-    let choose = move |row: Option<u32>| {
-        let id = model.with_value(|model| {
-            let columns = &model.as_ref()?.loaded.columns;
-            columns
-                .span_id
-                .get(row? as usize)
-                .map(|id| meshscope_model::SpanId::from_u64(*id).to_string())
-        });
-        select.run(id);
-    };
-    let hit = move |event: &web_sys::PointerEvent| {
-        let (x, y) = (f64::from(event.offset_x()), f64::from(event.offset_y()));
-        model.with_value(|model| model.as_ref().and_then(|model| model.waterfall().hit(x, y)))
-    };
-    let pressed = move |event: web_sys::PointerEvent| {
-        let (x, y) = (f64::from(event.offset_x()), f64::from(event.offset_y()));
-        capture(&event);
-        let start = if hit(&event) == Some(Hit::Divider) {
-            Drag::Divider
-        } else {
-            Drag::Pan { x, y, moved: false }
-        };
-        drag.set_value(Some(start));
-    };
-    let moved = move |event: web_sys::PointerEvent| {
-        let (x, y) = (f64::from(event.offset_x()), f64::from(event.offset_y()));
-        let under = hit(&event);
-        model.update_value(|model| {
-            let Some(model) = model else { return };
-            model.cursor = Some(x - model.frame.name_width).filter(|x| *x >= 0.0);
-            model.hover = match under {
-                Some(Hit::Line { span, .. }) => Some(span),
-                _ => None,
-            };
-            match drag.get_value() {
-                Some(Drag::Divider) => {
-                    model.name_width = Some(x);
-                    let frame = model.frame;
-                    model.resize(frame.width, frame.height);
-                }
-                Some(Drag::Pan {
-                    x: from_x,
-                    y: from_y,
-                    moved,
-                }) => {
-                    let far = moved || (x - from_x).abs() + (y - from_y).abs() > 4.0;
-                    if far {
-                        if from_x > model.frame.name_width {
-                            model.view.pan(from_x - x);
-                        }
-                        model.scroll.by(from_y - y);
-                        drag.set_value(Some(Drag::Pan { x, y, moved: true }));
-                    }
-                }
-                _ => {}
-            }
-        });
-        redraw();
-    };
-    let released = move |event: web_sys::PointerEvent| {
-        let was = drag.get_value();
-        drag.set_value(None);
-        if !matches!(was, Some(Drag::Pan { moved: false, .. })) {
-            return;
-        }
-        match hit(&event) {
-            Some(Hit::Line {
-                span, group, part, ..
-            }) if group || part == Part::Toggle => {
-                model.update_value(|model| {
-                    let Some(model) = model else { return };
-                    if group {
-                        model.toggle_group(span);
-                    } else {
-                        model.toggle(span);
-                    }
-                });
-                redraw();
-            }
-            Some(Hit::Line { span, .. }) => choose(Some(span)),
-            _ => {}
+    // Puts the keyboard on a line and its span into the URL; a group's line leaves the span there.
+    let choose = move |line: Option<usize>| {
+        let focus = stage
+            .change(|model| line.and_then(|line| model.focus_on(line)))
+            .flatten();
+        stage.hear();
+        if let Some(focus) = focus.filter(|focus| !focus.group) {
+            select.run(id_of(stage, focus.span));
         }
     };
-    let doubled = move |_| {
-        model.update_value(|model| {
-            if let Some(model) = model {
-                model.key("f");
-            }
+    let choose_span = Callback::new(move |span: u32| {
+        stage.change(|model| model.focus = None);
+        select.run(id_of(stage, span));
+    });
+    let go = Callback::new(move |back: bool| {
+        let to = stage.change(|model| {
+            let tree = Arc::clone(&model.loaded);
+            let from = model.focus.map(|focus| tree.tree.position(focus.span));
+            let place = *model.find.places().get(model.find.next(from, back)?)?;
+            let span = *tree.tree.order().get(place as usize)?;
+            model.reveal(span);
+            let line = model.rows.line_of(&tree.tree, span)?;
+            Some(line)
         });
-        redraw();
+        choose(to.flatten());
+    });
+    let typed = keys(stage, choose, select, go);
+    let pointers = Pointers::new(stage, choose_span);
+    let trace = Memo::new(move |_| {
+        loaded.with(|loaded| loaded.as_ref().map(|loaded| loaded.columns.trace_id.to_string()))
+    });
+    let told = stage.told;
+    let active = move || {
+        stage.heard.track();
+        let line = told.with(|told| told.line)?;
+        let seen = stage.with(|model| model.scroll.visible().contains(&line));
+        (seen == Some(true)).then(|| readers::id(line))
     };
-    let left = move |_| {
-        model.update_value(|model| {
-            if let Some(model) = model {
-                model.hover = None;
-                model.cursor = None;
-            }
-        });
-        redraw();
-    };
-    let wheeled = move |event: web_sys::WheelEvent| {
-        event.prevent_default();
-        let x = f64::from(event.offset_x());
-        // Firefox counts lines where others count pixels.
-        let unit = if event.delta_mode() == 1 { 18.0 } else { 1.0 };
-        let (dx, dy) = (event.delta_x() * unit, event.delta_y() * unit);
-        model.update_value(|model| {
-            let Some(model) = model else { return };
-            if event.ctrl_key() || event.meta_key() {
-                model
-                    .view
-                    .zoom(x - model.frame.name_width, 1.002_f64.powf(dy * 2.0));
-            } else if event.shift_key() {
-                model.view.pan(dx + dy);
-            } else {
-                model.scroll.by(dy);
-                model.view.pan(dx);
-            }
-        });
-        redraw();
-    };
-    let typed = move |event: web_sys::KeyboardEvent| {
-        if event.ctrl_key() || event.meta_key() || event.alt_key() {
-            return;
-        }
-        let key = event.key();
-        let step = |step| model.with_value(|model| model.as_ref().and_then(|model| model.step(step)));
-        let (collapsed, below) = model.with_value(|model| {
-            let found = model.as_ref().and_then(|model| Some((model, model.selected?)));
-            found.map_or((false, 0), |(model, span)| {
-                (
-                    model.rows.is_collapsed(span),
-                    model.rows.below(&model.loaded.tree, span),
-                )
-            })
-        });
-        let toggle = || {
-            model.update_value(|model| {
-                if let Some(model) = model
-                    && let Some(span) = model.selected
-                {
-                    model.toggle(span);
-                }
-            });
-        };
-        match key.as_str() {
-            "ArrowUp" | "ArrowDown" | "Home" | "End" => {
-                let to = match key.as_str() {
-                    "ArrowUp" => Step::Up,
-                    "ArrowDown" => Step::Down,
-                    "Home" => Step::First,
-                    _ => Step::Last,
-                };
-                if let Some(span) = step(to) {
-                    choose(Some(span));
-                }
-            }
-            "ArrowLeft" if below > 0 && !collapsed => toggle(),
-            "ArrowLeft" => {
-                if let Some(span) = step(Step::Parent) {
-                    choose(Some(span));
-                }
-            }
-            "ArrowRight" if collapsed => toggle(),
-            "ArrowRight" => {
-                if let Some(span) = step(Step::FirstChild) {
-                    choose(Some(span));
-                }
-            }
-            "Enter" | " " => toggle(),
-            "n" => patch(&[("all", all.get_untracked().is_none().then(|| "1".to_owned()))]),
-            "Escape" => choose(None),
-            other => {
-                let mut done = false;
-                model.update_value(|model| done = model.as_mut().is_some_and(|model| model.key(other)));
-                if !done {
-                    return;
-                }
-            }
-        }
-        event.prevent_default();
-        event.stop_propagation();
-        redraw();
-    };
-
-    let brush = move |event: web_sys::PointerEvent| {
-        capture(&event);
-        drag.set_value(Some(Drag::Brush(f64::from(event.offset_x()))));
-    };
-    let brushed = move |event: web_sys::PointerEvent| {
-        let Some(Drag::Brush(from)) = drag.get_value() else {
-            return;
-        };
-        let to = f64::from(event.offset_x());
-        if (to - from).abs() < 3.0 {
-            return;
-        }
-        model.update_value(|model| {
-            let Some(model) = model else { return };
-            let overview = model.view.overview(model.frame.width);
-            let at = |x: f64| overview.time_at(x.clamp(0.0, overview.width()));
-            model.view.set_window(at(from.min(to)), at(from.max(to)));
-        });
-        redraw();
-    };
-    let brush_end = move |_| drag.set_value(None);
-    let unbrush = move |_| {
-        model.update_value(|model| {
-            if let Some(model) = model {
-                model.view.fit();
-            }
-        });
-        redraw();
-    };
-    let hidden = move || {
-        loaded.track();
-        all.track();
-        told.track();
-        model.with_value(|model| model.as_ref().map_or(0, |model| model.rows.hidden()))
-    };
-    let patch = use_patch();
-    let noise = move || {
-        let patch = patch.clone();
-        let (hidden, shown) = (hidden(), all.get().is_some());
-        let toggle = move |_| patch(&[("all", (!shown).then(|| "1".to_owned()))]);
-        (hidden > 0 || shown).then(move || {
-            let text = if shown {
-                "Hide the framework's own spans".to_owned()
-            } else {
-                format!("{hidden} of the framework's own spans are hidden")
-            };
-            view! { <button class="noise" on:click=toggle>{text}</button> }
-        })
+    let nothing = move || {
+        let empty = told.with(|told| told.rows == 0 && told.finds == Some(0));
+        empty.then(|| view! { <div class="nothing">"Nothing was found"</div> })
     };
     view! {
-        <div class="panel waterfall" data-rows=move || told.get().0.to_string()
-            data-visible-rows=move || told.get().1.to_string()>
-            <canvas class="minimap" node_ref=map aria-hidden="true" on:pointerdown=brush on:pointermove=brushed
-                on:pointerup=brush_end on:dblclick=unbrush></canvas>
-            <canvas class="rows" node_ref=rows tabindex="0" role="application" id="waterfall"
-                aria-label="Waterfall of the trace; arrow keys move, ? lists the keys" aria-describedby="selected-span"
-                on:pointerdown=pressed on:pointermove=moved on:pointerup=released on:pointerleave=left
-                on:dblclick=doubled on:wheel=wheeled on:keydown=typed></canvas>
-            <div class="visually-hidden" id="selected-span" aria-live="polite">{move || told.get().2}</div>
-            {noise}
+        <div class="panel waterfall" data-rows=move || told.with(|told| told.rows.to_string())
+            data-visible-rows=move || told.with(|told| told.visible.to_string())>
+            <Toolbar id=trace loaded stage go />
+            <canvas class="minimap" node_ref=stage.map aria-hidden="true"
+                on:pointerdown=move |event| pointers.brush(&event) on:pointermove=move |event| pointers.brushed(&event)
+                on:pointerup=move |_| pointers.brush_end() on:dblclick=move |_| pointers.unbrush()></canvas>
+            <div class="grid" id="waterfall" tabindex="0" role="treegrid" aria-label="Waterfall of the trace; ? lists the keys"
+                aria-rowcount=move || told.with(|told| told.rows.to_string()) aria-activedescendant=active
+                on:keydown=typed>
+                <canvas class="rows" node_ref=stage.canvas aria-hidden="true"
+                    on:pointerdown=move |event| pointers.pressed(&event) on:pointermove=move |event| pointers.moved(&event)
+                    on:pointerup=move |event| pointers.released(&event) on:pointercancel=move |event| pointers.cancelled(&event)
+                    on:pointerleave=move |_| pointers.left() on:dblclick=move |event| pointers.doubled(&event)
+                    on:wheel=move |event| pointers.wheeled(&event)></canvas>
+                <div class="visually-hidden" role="rowgroup" node_ref=stage.readers></div>
+                {nothing}
+            </div>
+            <div class="status">
+                <div class="said-of" node_ref=stage.status></div>
+                <Noise stage />
+            </div>
         </div>
     }
 }
 
-/// Goes on getting the pointer's moves when it leaves the canvas.
-fn capture(event: &web_sys::PointerEvent) {
-    let canvas = event
-        .current_target()
-        .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-    if let Some(Err(error)) = canvas.map(|canvas| canvas.set_pointer_capture(event.pointer_id())) {
-        leptos::logging::warn!("the pointer cannot be captured: {error:?}");
+fn id_of(stage: Stage, span: u32) -> Option<String> {
+    let id = stage.with(|model| model.loaded.columns.span_id.get(span as usize).copied());
+    id.flatten().map(|id| SpanId::from_u64(id).to_string())
+}
+
+/// Keeps the model in step with the trace and the URL, and the URL with the window.
+fn follow(stage: Stage, loaded: Memo<Option<Arc<Loaded>>>, span: Memo<Option<String>>) {
+    let options = options();
+    let zoom = param("zoom");
+    let replace = use_replace();
+    Effect::new(move |_| {
+        let Some(loaded) = loaded.get() else { return };
+        let to = running_to(&loaded);
+        let window = || zoom.get_untracked().and_then(|text| read_window(&text));
+        stage.model.update_value(|model| match model {
+            Some(model) if model.loaded.columns.trace_id == loaded.columns.trace_id => {
+                model.renew(loaded, to);
+            }
+            _ => *model = Some(Model::new(loaded, options.get_untracked(), to, window())),
+        });
+        stage.resize();
+    });
+    Effect::new(move |_| {
+        let options = options.get();
+        stage.change(|model| model.set_options(options));
+    });
+    Effect::new(move |_| {
+        let chosen = span.get();
+        loaded.track();
+        stage.change(|model| {
+            let id = chosen.and_then(|id| id.parse::<SpanId>().ok());
+            let row = id.and_then(|id| model.loaded.tree.row_of(&model.loaded.columns, id.as_u64()));
+            if model.selected != row || row.is_some() && model.focus.is_none() {
+                model.selected = row;
+                if let Some(span) = row {
+                    model.focus = Some(super::model::Focus { span, group: false });
+                    model.reveal(span);
+                }
+            }
+        });
+    });
+    Effect::new(move |first: Option<()>| {
+        let window = stage.window.get();
+        if first.is_some() {
+            let text = window.map(|(from, to)| format!("{from}-{to}"));
+            if zoom.get_untracked() != text {
+                replace(&[("zoom", text)]);
+            }
+        }
+    });
+    // Back and forward in the browser's history, and links within the page.
+    Effect::new(move |first: Option<()>| {
+        let window = zoom.with(|text| text.as_deref().and_then(read_window));
+        if first.is_some() && stage.window.get_untracked() != window {
+            stage.change(|model| model.go_to(window));
+        }
+    });
+    let grow = move || {
+        if load::is_live() && document().visibility_state() == web_sys::VisibilityState::Visible {
+            let grew = stage.model.try_update_value(|model| {
+                let model = model.as_mut()?;
+                let to = running_to(&model.loaded);
+                Some(model.grow(to))
+            });
+            if grew.flatten() == Some(true) {
+                stage.redraw();
+            }
+        }
+    };
+    match set_interval_with_handle(grow, GROWS) {
+        Ok(clock) => on_cleanup(move || clock.clear()),
+        Err(error) => leptos::logging::error!("no clock: {error:?}"),
     }
 }
 
-/// A span in words, for those who hear the page.
-fn describe(model: &Model, span: u32) -> String {
-    let columns = &model.loaded.columns;
-    let row = span as usize;
-    let duration = columns.duration.get(row).copied().unwrap_or(0);
-    let failed = if columns.has_flag(row, meshscope_model::columns::flag::ERROR) {
-        ", failed"
-    } else {
-        ""
-    };
-    let level = model.loaded.tree.depth(span) + 1;
-    format!(
-        "{}, {}, {}{failed}, level {level}",
-        columns.name(row),
-        columns.service(row),
-        format::duration(duration)
-    )
-}
-
-fn paint(model: &mut Model, canvas: &web_sys::HtmlCanvasElement, map: &web_sys::HtmlCanvasElement) {
-    surface::fit(canvas);
-    surface::fit(map);
-    let (Some(c), Some(m)) = (surface::context(canvas), surface::context(map)) else {
-        return;
-    };
-    let theme = Theme::read();
-    c.set_font(&waterfall::font(&theme, 12.0));
-    let mut bars = std::mem::take(&mut model.bars);
-    model.waterfall().bars(
-        &model.folded_flags,
-        &|text| waterfall::measure(&c, text),
-        &mut bars,
-    );
-    model.paint_minimap();
-    let columns = &model.loaded.columns;
-    let hue = |span: u32| {
-        let service = columns.service.get(span as usize).copied().unwrap_or(0);
-        model.hues.get(service as usize).copied().unwrap_or(0)
-    };
-    let marks = Marks {
-        selected: model.selected,
-        hover: model.hover,
-        cursor: model.cursor,
-    };
-    waterfall::draw(&c, &model.waterfall(), &bars, &theme, &hue, marks);
-    if let Some(minimap) = &model.minimap {
-        let lanes = (LANES, LANE_HEIGHT);
-        waterfall::draw_minimap(
-            &m,
-            &model.waterfall(),
-            minimap,
-            lanes,
-            &model.critical,
-            &theme,
-            &hue,
-        );
+/// What the keys do.
+fn keys(
+    stage: Stage,
+    choose: impl Fn(Option<usize>) + Copy + 'static,
+    select: Callback<Option<String>>,
+    go: Callback<bool>,
+) -> impl Fn(web_sys::KeyboardEvent) {
+    let going = expect_context::<Going>();
+    let (patch, replace) = (use_patch(), use_replace());
+    let (all, find) = (param("all"), param("find"));
+    let said = RwSignal::new("");
+    move |event| {
+        let plain = !event.ctrl_key() && !event.meta_key() && !event.alt_key();
+        if !plain || going.0.get_value() {
+            return;
+        }
+        let key = event.key();
+        let step = |step| choose(stage.with(|model| model.step(step)).flatten());
+        let focus = stage.with(|model| model.focus).flatten();
+        let folded = focus.and_then(|focus| stage.with(|model| model.is_folded(focus)).flatten());
+        let toggle = || {
+            if let Some(focus) = focus {
+                stage.change(|model| model.toggle(focus));
+                stage.hear();
+            }
+        };
+        match (key.as_str(), folded) {
+            ("ArrowUp", _) => step(Step::Up),
+            ("ArrowDown", _) => step(Step::Down),
+            ("Home", _) => step(Step::First),
+            ("End", _) => step(Step::Last),
+            ("ArrowLeft", Some(false)) | ("ArrowRight", Some(true)) | ("Enter" | " ", _) => toggle(),
+            ("ArrowLeft", _) => step(Step::Parent),
+            ("ArrowRight", _) => step(Step::FirstChild),
+            ("n" | "N", _) => go.run(key == "N"),
+            ("h", _) => patch(&[("all", all.get_untracked().is_none().then(|| "1".to_owned()))]),
+            ("y", _) => save::copy_link(said),
+            ("Escape", _) => {
+                let marked = stage.change(|model| model.rule.mark.take().is_some());
+                if marked == Some(true) {
+                } else if find.get_untracked().is_some() {
+                    replace(&[("find", None), ("only", None)]);
+                } else {
+                    stage.change(|model| model.focus = None);
+                    select.run(None);
+                }
+            }
+            (other, _) => {
+                if stage.change(|model| model.key(other)) != Some(true) {
+                    return;
+                }
+                stage.hear();
+            }
+        }
+        event.prevent_default();
+        event.stop_propagation();
     }
-    model.bars = bars;
 }
