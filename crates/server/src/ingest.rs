@@ -1,7 +1,6 @@
 //! From bytes to durable records: the one way in for every receiver.
 
 use crate::app::{App, now};
-use crate::journal::Kept;
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use meshscope_analysis::Prices;
@@ -43,14 +42,7 @@ pub(crate) async fn ingest(
     body: Bytes,
     fallback: Fallback,
 ) -> Result<Rejected, Problem> {
-    let kept = Kept {
-        signal,
-        encoding,
-        fallback: fallback.clone(),
-        body: body.clone(),
-    };
-    let read = move || decode(signal, encoding, &body);
-    let (_, rejected) = keep(app, signal, fallback, read, Some(kept)).await?;
+    let (_, rejected) = ingest_with(app, signal, fallback, move || decode(signal, encoding, &body)).await?;
     Ok(rejected)
 }
 
@@ -62,23 +54,11 @@ pub(crate) async fn ingest_with(
     fallback: Fallback,
     read: impl FnOnce() -> Result<Decoded, DecodeError> + Send + 'static,
 ) -> Result<(usize, Rejected), Problem> {
-    keep(app, signal, fallback, read, None).await
-}
-
-/// The same; `kept` is what the journal takes when much waits.
-async fn keep(
-    app: &Arc<App>,
-    signal: Signal,
-    fallback: Fallback,
-    read: impl FnOnce() -> Result<Decoded, DecodeError> + Send + 'static,
-    kept: Option<Kept>,
-) -> Result<(usize, Rejected), Problem> {
     let worker = Arc::clone(app);
-    let decoded = tokio::task::spawn_blocking(move || -> Result<_, Problem> {
+    let decoded = tokio::task::spawn_blocking(move || -> Result<Decoded, Problem> {
         let mut decoded = read().map_err(|error| Problem::invalid_body(error.to_string()))?;
         complete(&worker.prices, &mut decoded.batch, &fallback);
-        let ticket = kept.and_then(|kept| worker.journalled(&kept));
-        Ok((decoded, ticket))
+        Ok(decoded)
     });
     let decoded = decoded.await.unwrap_or_else(|error| {
         tracing::error!(%error, "a decoder panicked");
@@ -86,7 +66,7 @@ async fn keep(
             "the body could not be decoded; the server's log says more",
         ))
     });
-    let (Decoded { batch, rejected }, ticket) = match decoded {
+    let Decoded { batch, rejected } = match decoded {
         Ok(decoded) => decoded,
         Err(problem) => {
             app.stats.problem(signal, 0, &problem.detail, now());
@@ -98,11 +78,7 @@ async fn keep(
             .problem(signal, rejected.records, &rejected.message(), now());
     }
     let kept = batch.len();
-    let submitted = match ticket {
-        Some(ticket) => app.writer.submit_kept(batch, ticket),
-        None => app.writer.submit(batch).await,
-    };
-    match submitted {
+    match app.writer.submit(batch).await {
         Ok(()) => Ok((kept, rejected)),
         Err(error @ (WriteError::Full { .. } | WriteError::Closed)) => {
             Err(Problem::unavailable(error.to_string()))

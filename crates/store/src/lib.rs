@@ -6,7 +6,6 @@
 
 mod changes;
 mod duckdb;
-pub mod journal;
 pub mod stop;
 pub mod writer;
 
