@@ -79,15 +79,15 @@ fn node(whole: Arc<Value>, path: Path, open: usize) -> AnyView {
 
 /// The children of an open branch, a page at a time.
 fn branch(whole: &Arc<Value>, path: &Path, size: usize, open: usize) -> AnyView {
-    let pages = RwSignal::new(vec![0..PAGE.min(size)]);
+    let pages = RwSignal::new(vec![(0, PAGE.min(size))]);
     let (whole, path) = (Arc::clone(whole), path.clone());
-    let page = move |range: std::ops::Range<usize>| {
+    let page = move |(from, to): (usize, usize)| {
         let value = at(&whole, &path);
         let keys = value
             .and_then(Value::as_object)
-            .map(|fields| fields.keys().skip(range.start));
+            .map(|fields| fields.keys().skip(from));
         let mut keys = keys.into_iter().flatten();
-        let rows = range.map(|step| {
+        let rows = (from..to).map(|step| {
             let key = keys.next().map(|key| view! { <span class="json-key">{key.clone()}": "</span> });
             let mut path = path.clone();
             path.push(step as u32);
@@ -95,20 +95,20 @@ fn branch(whole: &Arc<Value>, path: &Path, size: usize, open: usize) -> AnyView 
         });
         rows.collect_view()
     };
-    let last = move || pages.with(|pages| pages.last().map_or(0, |page| page.end));
+    let last = move || pages.with(|pages| pages.last().map_or(0, |page| page.1));
     let more = move || {
         (last() < size).then(|| {
             let add = move |_| {
                 let from = last();
                 let to = (from + (from * 2).min(MOST)).min(size);
-                pages.update(|pages| pages.push(from..to));
+                pages.update(|pages| pages.push((from, to)));
             };
             view! { <button class="link" on:click=add>{format!("{} more", size - last())}</button> }
         })
     };
     view! {
         <div class="json-children">
-            <For each=move || pages.get() key=|range| range.start children=page />
+            <For each=move || pages.get() key=|(from, _)| *from children=page />
             {more}
         </div>
     }

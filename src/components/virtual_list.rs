@@ -26,7 +26,8 @@ impl Window {
             return self.top;
         }
         let most = (HIGHEST - self.height).max(1.0);
-        (self.top / most).min(1.0) * (all - self.height)
+        // A row more, for the head that stands above the rows.
+        (self.top / most).min(1.0) * (all + ROW - self.height)
     }
 
     /// How far the page has to be scrolled for the rows to be at `rows_top`.
@@ -35,7 +36,7 @@ impl Window {
         if all <= HIGHEST {
             return rows_top;
         }
-        rows_top / (all - self.height) * (HIGHEST - self.height).max(1.0)
+        rows_top / (all + ROW - self.height) * (HIGHEST - self.height).max(1.0)
     }
 
     /// The rows to be made.
@@ -84,7 +85,7 @@ pub(crate) fn VirtualList(
         let (top, room) = (window.rows_top(count), (window.height - 2.0 * ROW).max(ROW));
         let wanted = at as f64 * ROW;
         if wanted < top || wanted > top + room - ROW {
-            let to = (wanted - room / 2.0).clamp(0.0, (count as f64 * ROW - window.height).max(0.0));
+            let to = (wanted - room / 2.0).max(0.0);
             place.set_scroll_top(window.top_for(to, count).round() as i32);
         }
     });

@@ -49,6 +49,15 @@ pub(crate) const WATERFALL: [(&str, &str); 18] = [
     ("Esc", "Forget the mark, then the find, then the span"),
 ];
 
+/// Keys of the other views of a trace, for the list.
+pub(crate) const VIEWS: [(&str, &str); 5] = [
+    ("v V", "Next view, the view before"),
+    ("r", "The span as it was sent"),
+    ("> <", "Tables: sort by the next column, the one before"),
+    (".", "Tables: sort the other way round"),
+    ("h", "Flame graph: by time or by name"),
+];
+
 /// Whether the key after `g` is awaited: a page leaves that one alone.
 #[derive(Clone, Copy)]
 pub(crate) struct Going(pub StoredValue<bool>);

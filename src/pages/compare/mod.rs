@@ -13,7 +13,7 @@ use crate::state::{param, use_href, use_patch};
 use leptos::prelude::*;
 use leptos_router::components::A;
 use meshscope_analysis::compare::change;
-use meshscope_analysis::{Comparison, Side, Tolerance, TraceFacts};
+use meshscope_analysis::{Comparison, Side, Tolerance, TraceFacts, subtree_sums};
 use meshscope_api::params::encode;
 use meshscope_api::{Conversation, Params, Problem};
 use meshscope_layout::format;
@@ -30,6 +30,8 @@ pub(crate) struct One {
     loaded: Loaded,
     /// What was said; or why that is not known.
     talk: Result<Conversation, Problem>,
+    /// Cost of each span with all that is below it.
+    costs: Vec<i64>,
 }
 
 /// Both, and how they differ.
@@ -55,8 +57,8 @@ pub(crate) const CHANGES: [(&str, u16, &str, &str); 9] = [
 /// What is worse about a change, better, or only other, as a class.
 pub(crate) fn class_of(bit: u16) -> &'static str {
     match bit {
-        change::SLOWER | change::COSTLIER | change::BROKE | change::REMOVED => "worse",
-        change::FASTER | change::CHEAPER | change::MENDED | change::ADDED => "better",
+        change::SLOWER | change::COSTLIER | change::BROKE => "worse",
+        change::FASTER | change::CHEAPER | change::MENDED => "better",
         _ => "other",
     }
 }
@@ -106,9 +108,11 @@ async fn one(origin: &str, id: String, abort: Option<&web_sys::AbortSignal>) -> 
     params.set("preview", Some(PREVIEW));
     let path = format!("traces/{}/conversation", encode(&id));
     let talk = client::get::<Conversation>(origin, &path, &params, abort).await;
+    let loaded = Loaded::new(columns);
     Ok(One {
         id,
-        loaded: Loaded::new(columns),
+        costs: subtree_sums(&loaded.tree, &loaded.columns.cost),
+        loaded,
         talk,
     })
 }

@@ -169,8 +169,8 @@ fn pair_row(
     let differs = after.zip(before).filter(|_| pair.duration.is_some());
     let differs = differs.and_then(|(after, before)| format::change(after, before));
     let costs = [
-        figure(&left.cost, pair.left, format::cost),
-        figure(&right.cost, pair.right, format::cost),
+        figure(&both.left.costs, pair.left, format::cost),
+        figure(&both.right.costs, pair.right, format::cost),
     ];
     let speed = match pair.changes {
         bits if bits & change::SLOWER != 0 => "cell num worse",

@@ -114,10 +114,7 @@ fn trouble(errors: u32, blocked: u32) -> (&'static str, &'static str) {
 pub(crate) fn GraphView(shown: Shown) -> impl IntoView {
     let placed = Memo::new_with_compare(
         move |_| shown.loaded.get().map(|loaded| Arc::new(Placed::of(loaded))),
-        |a, b| {
-            a.map(Option::as_ref).flatten().map(Arc::as_ptr)
-                != b.map(Option::as_ref).flatten().map(Arc::as_ptr)
-        },
+        |_, _| true,
     );
     view! {
         <div class="panel view graph-view">
@@ -158,9 +155,11 @@ fn Picture(placed: Arc<Placed>, shown: Shown) -> impl IntoView {
                 .position(|node| only(kind(node).2, &node.label) == word)
         })
     };
-    let edges = graph.edges.iter().zip(&layout.edges).map(|(edge, place)| {
+    let edges = graph.edges.iter().zip(&layout.edges);
+    let lines = edges.clone().map(|(edge, place)| line_view(edge, place, chosen));
+    let counts = edges.map(|(edge, place)| {
         let names = [edge.from, edge.to].map(|node| graph.nodes.get(node).map(title).unwrap_or_default());
-        edge_view(edge, place, &names, chosen, choose)
+        count_view(edge, place, &names, chosen, choose)
     });
     let nodes = graph.nodes.iter().zip(&layout.nodes).enumerate();
     let nodes = nodes.map(|(at, (node, place))| node_view(at, node, *place, chosen, choose));
@@ -194,8 +193,9 @@ fn Picture(placed: Arc<Placed>, shown: Shown) -> impl IntoView {
                     </marker>
                 </defs>
                 <g transform=format!("translate({MARGIN} {MARGIN})")>
-                    {edges.collect_view()}
+                    {lines.collect_view()}
                     {nodes.collect_view()}
+                    {counts.collect_view()}
                 </g>
             </svg>
         </div>
@@ -243,7 +243,7 @@ fn told(
             ("tab", Some("table".to_owned())),
             ("by", None),
             ("only", Some(filter.clone())),
-        ])
+        ]);
     };
     view! { <span>{words.join(" \u{b7} ")}" "<button class="fold" on:click=open>"its spans as a table"</button></span> }.into_any()
 }
@@ -263,20 +263,34 @@ fn curve(points: &[(f64, f64)]) -> String {
     path
 }
 
-fn edge_view(
-    edge: &Edge,
-    place: &EdgePlace,
-    [from, to]: &[String; 2],
-    chosen: Memo<Option<usize>>,
-    choose: Callback<(Option<usize>, u64)>,
-) -> impl IntoView + use<> {
-    let (class, mark) = trouble(edge.errors, edge.blocked);
+/// The class of an edge, and whether it is of no concern to the node at hand.
+fn edge_look(edge: &Edge, chosen: Memo<Option<usize>>) -> (String, impl Fn() -> bool + Clone + Send + use<>) {
+    let ends = [edge.from, edge.to];
+    let beside = move || chosen.get().is_some_and(|chosen| !ends.contains(&chosen));
+    (format!("edge {}", trouble(edge.errors, edge.blocked).0), beside)
+}
+
+fn line_view(edge: &Edge, place: &EdgePlace, chosen: Memo<Option<usize>>) -> impl IntoView + use<> {
     let loops = edge.from == edge.to;
     let path = if loops {
         polyline(&place.points)
     } else {
         curve(&place.points)
     };
+    let stroke = if place.back { "6 4" } else { "none" };
+    let (class, beside) = edge_look(edge, chosen);
+    view! { <path class=class class:beside=beside d=path stroke-dasharray=stroke marker-end="url(#tip)" /> }
+}
+
+/// How often, as a button on the middle of the line.
+fn count_view(
+    edge: &Edge,
+    place: &EdgePlace,
+    [from, to]: &[String; 2],
+    chosen: Memo<Option<usize>>,
+    choose: Callback<(Option<usize>, u64)>,
+) -> impl IntoView + use<> {
+    let mark = trouble(edge.errors, edge.blocked).1;
     let (x, y) = middle(&place.points);
     let said = format!("{from} to {to}: {}", calls(edge));
     let mut about = vec![said.clone(), format!("total {}", format::duration(edge.time))];
@@ -286,15 +300,12 @@ fn edge_view(
             .map(|tokens| format!("{} tokens", format::count(tokens))),
     );
     about.extend(edge.cost.map(format::cost));
-    let count = match (loops, edge.calls) {
-        (true, calls) => format!("\u{21ba} {}{mark}", format::integer(i64::from(calls))),
-        (false, calls) => format!("{}{mark}", format::integer(i64::from(calls))),
-    };
+    let number = format::integer(i64::from(edge.calls));
+    let sign = if edge.from == edge.to { "\u{21ba} " } else { "" };
+    let count = format!("{sign}{number}{mark}");
     let half = count.chars().count() as f64 * 3.6 + 6.0;
-    let (first, ends) = (edge.first, [edge.from, edge.to]);
-    let beside = move || chosen.get().is_some_and(|chosen| !ends.contains(&chosen));
-    let class = format!("edge {class}");
-    let stroke = if place.back { "6 4" } else { "none" };
+    let first = edge.first;
+    let (class, beside) = edge_look(edge, chosen);
     let typed = move |event: web_sys::KeyboardEvent| {
         if event.key() == "Enter" || event.key() == " " {
             event.prevent_default();
@@ -302,14 +313,11 @@ fn edge_view(
         }
     };
     view! {
-        <g class=class class:beside=beside>
-            <path d=path stroke-dasharray=stroke marker-end="url(#tip)"><title>{about.join(" \u{b7} ")}</title></path>
-            <g class="calls" role="button" tabindex="0" aria-label=said transform=format!("translate({x:.1} {y:.1})")
-                on:click=move |_| choose.run((None, first)) on:keydown=typed>
-                <title>{about.join(" \u{b7} ")}</title>
-                <rect x=-half y="-9" width=half * 2.0 height="18" rx="9" />
-                <text text-anchor="middle" dominant-baseline="central">{count}</text>
-            </g>
+        <g class=format!("{class} calls") class:beside=beside role="button" tabindex="0" aria-label=said
+            transform=format!("translate({x:.1} {y:.1})") on:click=move |_| choose.run((None, first)) on:keydown=typed>
+            <title>{about.join(" \u{b7} ")}</title>
+            <rect x=-half y="-9" width=half * 2.0 height="18" rx="9" />
+            <text text-anchor="middle" dominant-baseline="central">{count}</text>
         </g>
     }
 }

@@ -146,10 +146,7 @@ fn Records(logs: Arc<Vec<Log>>, more: bool, shown: Shown) -> impl IntoView {
                 .get()
                 .map(|loaded| Arc::new((Services::of(&loaded.columns), loaded)))
         },
-        |a, b| {
-            a.map(Option::as_ref).flatten().map(Arc::as_ptr)
-                != b.map(Option::as_ref).flatten().map(Arc::as_ptr)
-        },
+        |_, _| true,
     );
     let row = {
         let log_at = log_at.clone();
@@ -243,7 +240,7 @@ fn record(
             aria-selected=move || on().to_string() on:click=move |_| choose.run(at)>
             <div role="gridcell" class="cell num muted">{after}</div>
             <div role="gridcell" class="cell level">{level}</div>
-            <div role="gridcell" class="cell">{span}</div>
+            <div role="gridcell" class="cell of">{span}</div>
             <div role="gridcell" class="cell text mono">{text_of(log)}</div>
         </div>
     }

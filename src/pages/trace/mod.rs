@@ -21,7 +21,7 @@ use crate::client;
 use crate::components::badge::{Blocked, Errors};
 use crate::components::copy::Copy;
 use crate::components::fact::Fact;
-use crate::state::keys::typing;
+use crate::state::keys::{Going, typing};
 use crate::state::{param, use_href, use_patch};
 use critical::CriticalView;
 use flame::FlameView;
@@ -161,16 +161,16 @@ fn Body(id: Memo<String>, loaded: Memo<Option<Arc<Loaded>>>) -> impl IntoView {
         span,
         select,
     };
-    let button = move |(at, (word, title)): (usize, (&'static str, &'static str))| {
+    let button = move |(word, title): (&'static str, &'static str)| {
         let on = move || current.get() == word;
         view! {
-            <button role="tab" class:on=on aria-selected=move || on().to_string() title=format!("{title} ({})", at + 1)
+            <button role="tab" class:on=on aria-selected=move || on().to_string()
                 on:click=move |_| open.run(word)>{title}</button>
         }
     };
-    use_view_keys(open, patch);
+    use_view_keys(current, open, patch);
     view! {
-        <div class="tabs" role="tablist" aria-label="Views">{VIEWS.into_iter().enumerate().map(button).collect_view()}</div>
+        <div class="tabs" role="tablist" aria-label="Views">{VIEWS.map(button).collect_view()}</div>
         <div class="split" class:alone=move || span.get().is_none()>
             {move || match current.get() {
                 "flame" => view! { <FlameView shown /> }.into_any(),
@@ -186,28 +186,38 @@ fn Body(id: Memo<String>, loaded: Memo<Option<Arc<Loaded>>>) -> impl IntoView {
     }
 }
 
-/// Listens to the keys of the page: a number chooses a view, `r` shows the span raw.
+/// Listens to the keys of the page: `v` and `V` go through the views, `r` shows the span raw.
 fn use_view_keys(
+    current: Memo<&'static str>,
     open: Callback<&'static str>,
     patch: impl Fn(&[(&str, Option<String>)]) + Clone + Send + Sync + 'static,
 ) {
     let detail = param("detail");
+    let going = use_context::<Going>();
     let handle = window_event_listener(keydown, move |event| {
         let plain = !event.ctrl_key() && !event.meta_key() && !event.alt_key();
-        if !plain || typing(&event) || event.default_prevented() {
+        let taken = event.default_prevented() || going.is_some_and(|going| going.0.get_value());
+        if !plain || taken || typing(&event) {
             return;
         }
-        let key = event.key();
-        let number = key
-            .parse::<usize>()
-            .ok()
-            .and_then(|number| VIEWS.get(number.checked_sub(1)?));
-        if let Some((word, _)) = number {
-            open.run(word);
-        } else if key == "r" {
-            let raw = detail.with_untracked(|detail| detail.as_deref() == Some("raw"));
-            patch(&[("detail", (!raw).then(|| "raw".to_owned()))]);
-        }
+        let at = VIEWS
+            .iter()
+            .position(|(word, _)| *word == current.get_untracked());
+        let (at, count) = (at.unwrap_or(0), VIEWS.len());
+        let to = match event.key().as_str() {
+            "v" => at + 1,
+            "V" => at + count - 1,
+            "r" => {
+                let raw = detail.with_untracked(|detail| detail.as_deref() == Some("raw"));
+                patch(&[("detail", (!raw).then(|| "raw".to_owned()))]);
+                return;
+            }
+            _ => return,
+        };
+        VIEWS
+            .get(to % count)
+            .into_iter()
+            .for_each(|(word, _)| open.run(word));
     });
     on_cleanup(move || handle.remove());
 }

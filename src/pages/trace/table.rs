@@ -204,10 +204,16 @@ fn span_row(made: &Made, row: u32, at: usize, shown: Shown) -> AnyView {
         (_, _, true) => "\u{25d4} running",
         _ => "",
     };
-    let class = match (has(flag::ERROR), has(flag::BLOCKED)) {
-        (_, true) => "cell blocked-text",
-        (true, _) => "cell error-text",
-        _ => "cell muted",
+    let (class, sign) = match (has(flag::ERROR), has(flag::BLOCKED)) {
+        (_, true) => (
+            "cell blocked-text",
+            Some(view! { <span class="blocked-text">"\u{25c6} "</span> }),
+        ),
+        (true, _) => (
+            "cell error-text",
+            Some(view! { <span class="error-text">"\u{25cf} "</span> }),
+        ),
+        _ => ("cell muted", None),
     };
     let message = text(&columns.message);
     let numbers = [
@@ -230,7 +236,7 @@ fn span_row(made: &Made, row: u32, at: usize, shown: Shown) -> AnyView {
     view! {
         <div class="grid-row" role="row" id=format!("row-{id}") aria-rowindex=(at + 2).to_string() class:on=move || on.get()
             aria-selected=move || on.get().to_string() on:click=move |_| shown.choose(row)>
-            <div role="gridcell" class="cell title" title=name.clone()><i class=swatch></i>{name.clone()}</div>
+            <div role="gridcell" class="cell title" title=name.clone()><i class=swatch></i>{sign}{name.clone()}</div>
             <div role="gridcell" class="cell muted" title=service.clone()>{service.clone()}</div>
             {texts}
             {numbers}

@@ -224,6 +224,10 @@ fn outcome_view(outcome: &Outcome, shown: Option<Shown>) -> AnyView {
         let choose = move |_| shown.select.run(Some(span.to_string()));
         view! { <button class="fold" on:click=choose>"its span"</button> }
     });
+    // Of one span alone it is not known what others answered.
+    if nothing && shown.is_none() {
+        return ().into_any();
+    }
     let word = if nothing {
         "no answer was captured "
     } else {

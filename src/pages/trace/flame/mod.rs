@@ -283,7 +283,7 @@ fn Surface(shown: Shown, by_name: Memo<bool>) -> impl IntoView {
     let released = move |event: web_sys::PointerEvent| {
         let was = drag.get_value();
         drag.set_value(None);
-        if !was.is_some_and(|drag| !drag.moved) {
+        if was.is_none_or(|drag| drag.moved) {
             return;
         }
         let (x, y) = (f64::from(event.offset_x()), f64::from(event.offset_y()));

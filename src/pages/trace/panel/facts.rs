@@ -36,7 +36,7 @@ pub(crate) fn Facts(detail: SpanDetail, own: Option<i64>) -> impl IntoView {
         Some(detail.kind.as_str().to_owned()),
     ];
     let words = words.into_iter().flatten().collect::<Vec<_>>().join(" \u{b7} ");
-    let own = own.map_or_else(String::new, |ns| format!(" \u{b7} own {}", format::duration(ns)));
+    let own = own.map_or_else(String::new, |ns| format!(" \u{b7} self {}", format::duration(ns)));
     let time = format!("{}{own}", format::duration(detail.duration_ns));
     let cached = m
         .tokens

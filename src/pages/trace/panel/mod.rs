@@ -5,7 +5,7 @@ mod facts;
 mod tabs;
 
 use super::shared::Shown;
-use crate::client::{self, use_fetch};
+use crate::client::{self, use_fetch_while};
 use crate::components::states::Fetched;
 use crate::state::{param, use_patch};
 use facts::Facts;
@@ -29,8 +29,9 @@ fn path_of(trace: &str, span: &str) -> String {
 #[component]
 pub(crate) fn Panel(shown: Shown) -> impl IntoView {
     let origin = client::origin();
-    let detail = use_fetch(
+    let detail = use_fetch_while(
         move || shown.span.get().map(|span| (shown.id.get(), span)),
+        move || shown.is_running(),
         move |(trace, span), abort| {
             let mut params = Params::default();
             params.set("preview", Some(PREVIEW));
@@ -42,6 +43,7 @@ pub(crate) fn Panel(shown: Shown) -> impl IntoView {
     );
     // The clock fetches the span again; what did not change is not built anew.
     let found = Memo::new(move |_| detail.value.get());
+    let failed = Memo::new(move |_| detail.error.with(Option::is_some));
     let own = move |detail: &SpanDetail| {
         shown.loaded.with(|loaded| {
             let loaded = loaded.as_ref()?;
@@ -53,8 +55,8 @@ pub(crate) fn Panel(shown: Shown) -> impl IntoView {
         <Show when=move || shown.span.get().is_some()>
             <aside class="panel details" aria-label="The selected span">
                 <Actions shown />
-                {move || match (found.get(), detail.error.get()) {
-                    (Some(detail), None) => {
+                {move || match (found.get(), failed.get()) {
+                    (Some(detail), false) => {
                         let own = own(&detail);
                         view! { <Facts detail=detail.clone() own /><Tabs detail shown /> }.into_any()
                     }
