@@ -35,6 +35,11 @@ impl Server {
 }
 
 impl Ask {
+    /// Another connection to the same server.
+    pub(super) fn another(&self) -> Self {
+        Self(self.0.another())
+    }
+
     /// An answer in JSON; `path` stands below `/api/v1/`.
     pub(super) async fn json<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Ended> {
         let body = self.bytes(path, "application/json").await?;
@@ -52,7 +57,13 @@ impl Ask {
         let answer = self.0.get_with(&format!("/api/v1/{path}"), accept).await?;
         match answer.status().as_u16() {
             200 => Ok(answer),
-            status => Err(refused(status, &read(answer).await?)),
+            status => Err(match refused(status, &read(answer).await?) {
+                // A list is always there, if only empty; one thing of it may not be.
+                Ended::Nothing(said) if !path.split('?').next().unwrap_or_default().contains('/') => {
+                    Ended::Server(format!("{said} (is --endpoint the server's API?)"))
+                }
+                ended => ended,
+            }),
         }
     }
 

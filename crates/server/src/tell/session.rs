@@ -4,6 +4,7 @@ use super::ask::{Ask, Server};
 use super::line::{Line, Style};
 use super::out::{Form, Out};
 use super::table::{Column, Table, cell};
+use super::trace::counted;
 use super::when::Range;
 use super::{Ended, record};
 use meshscope_api::params::encode;
@@ -221,16 +222,16 @@ fn sessions_table(out: &mut Out, sessions: &[Session]) -> Result<(), Ended> {
         Column::text("STARTED"),
         Column::figure("TIME"),
         Column::text("STATUS"),
-        Column::text("SYSTEM"),
+        Column::text("SYSTEM").spare(),
         Column::long("PROJECT"),
-        Column::long("SESSION"),
+        Column::text("SESSION"),
         Column::long("TITLE"),
-        Column::figure("RUNS"),
-        Column::figure("SPANS"),
-        Column::figure("LOGS"),
+        Column::figure("RUNS").spare(),
+        Column::figure("SPANS").spare(),
+        Column::figure("LOGS").spare(),
         Column::figure("ERRORS"),
-        Column::figure("BLOCKED"),
-        Column::figure("TOKENS"),
+        Column::figure("BLOCKED").spare(),
+        Column::figure("TOKENS").spare(),
         Column::figure("COST"),
     ]);
     // A column that says the same of all of them is of no use.
@@ -301,15 +302,13 @@ fn head(out: &mut Out, session: &Session) -> Result<(), Ended> {
         session.unpriced_calls,
     ) {
         (text, 0) => text,
-        (text, 1) => format!("{text} (1 call without a known cost)"),
-        (text, n) => format!("{text} ({n} calls without a known cost)"),
+        (text, n) => format!("{text} ({} without a known cost)", counted(n, "call", "calls")),
     };
-    let counts = format!(
-        "{} runs, {} spans, {} log records",
-        format::count(i64::from(session.traces)),
-        format::count(i64::from(session.spans)),
-        format::count(i64::from(session.logs))
-    );
+    let counts = [
+        counted(session.traces, "run", "runs"),
+        counted(session.spans, "span", "spans"),
+        counted(session.logs, "log record", "log records"),
+    ];
     let facts = [
         ("session", cell(Style::Bold, &session.session_id)),
         ("title", cell(Style::Plain, one_line(&session.title))),
@@ -328,7 +327,7 @@ fn head(out: &mut Out, session: &Session) -> Result<(), Ended> {
         ),
         ("agents", cell(Style::Plain, session.agents.join(", "))),
         ("models", cell(Style::Plain, session.models.join(", "))),
-        ("records", cell(Style::Plain, counts)),
+        ("records", cell(Style::Plain, counts.join(", "))),
         ("errors", some(session.errors, Style::Red)),
         ("blocked", some(session.blocked, Style::Yellow)),
         ("interrupted", some(session.interrupted, Style::Yellow)),
@@ -360,10 +359,10 @@ fn runs_table(out: &mut Out, runs: &[TraceSummary]) -> Result<(), Ended> {
         Column::figure("TIME"),
         Column::text("TRACE"),
         Column::long("NAME"),
-        Column::figure("SPANS"),
+        Column::figure("SPANS").spare(),
         Column::figure("ERRORS"),
-        Column::figure("BLOCKED"),
-        Column::figure("TOKENS"),
+        Column::figure("BLOCKED").spare(),
+        Column::figure("TOKENS").spare(),
         Column::figure("COST"),
         Column::long("STATE"),
     ]);
@@ -485,8 +484,8 @@ async fn metrics(ask: &mut Ask, out: &mut Out, one: &One) -> Result<(), Ended> {
         Column::long("METRIC"),
         Column::text("KIND"),
         Column::text("UNIT"),
-        Column::figure("SERIES"),
-        Column::figure("POINTS"),
+        Column::figure("SERIES").spare(),
+        Column::figure("POINTS").spare(),
         Column::text("LATEST"),
         Column::long("SERVICES"),
     ]);

@@ -16,6 +16,8 @@ pub(super) struct Column {
     right: bool,
     /// Its texts may be cut where the terminal is narrow.
     long: bool,
+    /// It is left out where the terminal is too narrow for all.
+    spare: bool,
 }
 
 impl Column {
@@ -25,6 +27,7 @@ impl Column {
             title,
             right: false,
             long: false,
+            spare: false,
         }
     }
 
@@ -34,6 +37,7 @@ impl Column {
             title,
             right: false,
             long: true,
+            spare: false,
         }
     }
 
@@ -43,8 +47,32 @@ impl Column {
             title,
             right: true,
             long: false,
+            spare: false,
         }
     }
+
+    /// The same as one that may be left out.
+    pub(super) const fn spare(self) -> Self {
+        Self { spare: true, ..self }
+    }
+}
+
+/// Width of a table whose columns have these.
+fn whole(widths: &[usize]) -> usize {
+    let shown = widths.iter().filter(|width| **width > 0).count();
+    widths.iter().sum::<usize>() + GAP * shown.saturating_sub(1)
+}
+
+/// The same when long texts are cut as far as they may be.
+fn narrowest(widths: &[usize], columns: &[Column]) -> usize {
+    let cut = widths.iter().zip(columns).map(|(width, column)| {
+        if column.long {
+            NARROWEST.min(*width)
+        } else {
+            *width
+        }
+    });
+    whole(&cut.collect::<Vec<_>>())
 }
 
 /// A table; a row has a line for each column.
@@ -70,7 +98,8 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Width of each column; 0 for one that has nothing in it.
+    /// Width of each column; 0 for one that is left out or has nothing in it. Where there is no room for
+    /// all, long texts are cut first, then spare columns left out from the right.
     fn widths(&self, limit: Option<usize>) -> Vec<usize> {
         let columns = self.columns.iter().enumerate();
         let mut widths: Vec<usize> = columns
@@ -82,18 +111,27 @@ impl Table {
                 }
             })
             .collect();
-        let shown = widths.iter().filter(|width| **width > 0).count();
-        let whole = widths.iter().sum::<usize>() + GAP * shown.saturating_sub(1);
-        let mut over = limit.map_or(0, |limit| whole.saturating_sub(limit));
+        let Some(limit) = limit else {
+            return widths;
+        };
+        while narrowest(&widths, &self.columns) > limit {
+            let mut pairs = widths.iter_mut().zip(&self.columns).rev();
+            let Some((width, _)) = pairs.find(|(width, column)| column.spare && **width > 0) else {
+                break;
+            };
+            *width = 0;
+        }
+        let mut over = whole(&widths).saturating_sub(limit);
         while over > 0 {
             let long = widths
                 .iter_mut()
                 .zip(&self.columns)
                 .filter(|(_, column)| column.long);
-            let Some((widest, _)) = long
-                .max_by_key(|(width, _)| **width)
-                .filter(|(width, _)| **width > NARROWEST)
-            else {
+            let widest = long
+                .map(|(width, _)| width)
+                .max()
+                .filter(|width| **width > NARROWEST);
+            let Some(widest) = widest else {
                 break;
             };
             *widest -= 1;
@@ -125,10 +163,14 @@ impl Table {
             }
             let cell = cell.cut(*width);
             let room = width - cell.width().min(*width);
-            let before = owed + if column.right { room } else { 0 };
-            line.add(Style::Plain, " ".repeat(before)).append(&cell);
             // What follows the last text of a line is not written.
-            owed = GAP + if column.right { 0 } else { room };
+            if cell.width() == 0 {
+                owed += width + GAP;
+                continue;
+            }
+            let (before, after) = if column.right { (room, 0) } else { (0, room) };
+            line.add(Style::Plain, " ".repeat(owed + before)).append(&cell);
+            owed = after + GAP;
         }
         line
     }
@@ -173,7 +215,7 @@ mod tests {
             Column::long("NAME"),
             Column::text("NONE"),
             Column::figure("N"),
-            Column::text("END"),
+            Column::text("END").spare(),
         ]);
         for (name, n, end) in [("日本語のとても長い名前", "5", "a"), ("short", "1,234", "")] {
             table.push(vec![
@@ -194,6 +236,11 @@ mod tests {
             lines(&table, Some(22)),
             ["日本語の…       5  a", "short       1,234"]
         );
-        assert_eq!(lines(&table, Some(3)), ["日本語…       5  a", "short     1,234"]);
+        // NAME is not cut below 8 columns; END goes instead.
+        assert_eq!(
+            lines(&table, Some(17)),
+            ["日本語の…       5", "short       1,234"]
+        );
+        assert_eq!(lines(&table, Some(3)), ["日本語…       5", "short     1,234"]);
     }
 }

@@ -144,7 +144,7 @@ struct Tail {
 impl Tail {
     /// The latest place of the stream.
     async fn head(&mut self) -> Result<String, Ended> {
-        let answer = self.ask.open("stream", "text/event-stream").await?;
+        let answer = self.ask.another().open("stream", "text/event-stream").await?;
         let mut events = Events::of(answer.into_body());
         while let Some(event) = events.next().await? {
             if event.name == "open" {
@@ -185,7 +185,8 @@ impl Tail {
 
     async fn connect(&mut self) -> Result<Events, Ended> {
         let path = format!("stream?{}", self.query.write().to_query());
-        let answer = self.ask.open(&path, "text/event-stream").await?;
+        // A stream takes its connection with it.
+        let answer = self.ask.another().open(&path, "text/event-stream").await?;
         Ok(Events::of(answer.into_body()))
     }
 

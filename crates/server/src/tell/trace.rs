@@ -98,7 +98,7 @@ struct Shown {
 }
 
 /// `1 error`, `2 errors`.
-fn counted(n: u32, one: &str, many: &str) -> String {
+pub(super) fn counted(n: u32, one: &str, many: &str) -> String {
     format!(
         "{} {}",
         format::count(i64::from(n)),
@@ -299,8 +299,10 @@ impl Shown {
             (Style::Blue, tool, ""),
             (Style::Dim, text(&columns.service), above(&columns.service)),
         ];
+        let agent = text(&columns.agent);
         for (style, fact, above) in facts {
-            if !fact.is_empty() && fact != above && !name.contains(fact) {
+            let agent_again = style == Style::Dim && fact == agent;
+            if !fact.is_empty() && fact != above && !name.contains(fact) && !agent_again {
                 line.add(Style::Plain, "  ").add(style, one_line(fact));
             }
         }

@@ -96,7 +96,7 @@ pub(super) async fn run(options: UsageOptions) -> Result<(), Ended> {
 fn unknown(measures: &UsageMeasures) -> Option<String> {
     let (unpriced, calls) = (measures.unpriced_calls, measures.calls);
     (unpriced > 0)
-        .then(|| format!("{unpriced} of {calls} calls have no known cost: it is more by what they cost."))
+        .then(|| format!("{unpriced} of {calls} calls have no known cost; the sums are without them."))
 }
 
 fn table(by: &str, report: &UsageReport) -> Table {
@@ -115,16 +115,16 @@ fn table(by: &str, report: &UsageReport) -> Table {
     };
     let mut table = Table::new(&[
         Column::long(title),
-        Column::text("PROVIDER"),
+        Column::text("PROVIDER").spare(),
         Column::figure("CALLS"),
         Column::figure("ERRORS"),
-        Column::figure("INPUT"),
-        Column::figure("CACHED"),
-        Column::figure("OUTPUT"),
+        Column::figure("INPUT").spare(),
+        Column::figure("CACHED").spare(),
+        Column::figure("OUTPUT").spare(),
         Column::figure("TOKENS"),
         Column::figure("COST"),
-        Column::figure("P50"),
-        Column::figure("P95"),
+        Column::figure("P50").spare(),
+        Column::figure("P95").spare(),
     ]);
     for group in &report.groups {
         let name = if group.group.is_empty() {
