@@ -10,8 +10,11 @@ use meshscope_model::System;
 /// What of the stream a subscriber wants.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StreamQuery {
-    /// Go on after this place; absent starts at now.
+    /// Go on after this place; absent starts at `since`.
     pub cursor: Option<String>,
+    /// Without a cursor: start with what the server received from this moment on, ns since the
+    /// epoch; absent starts at now.
+    pub since: Option<i64>,
     /// End at this place; absent goes on until the client or the server goes.
     pub until: Option<String>,
     /// Only this project.
@@ -112,8 +115,9 @@ pub struct Place<'a> {
 }
 
 impl StreamQuery {
-    const KNOWN: [&str; 10] = [
-        "cursor", "until", "project", "room", "session", "service", "system", "signal", "severity", "q",
+    const KNOWN: [&str; 11] = [
+        "cursor", "since", "until", "project", "room", "session", "service", "system", "signal", "severity",
+        "q",
     ];
 
     /// Reads a query string.
@@ -121,6 +125,7 @@ impl StreamQuery {
         params.only(&Self::KNOWN)?;
         Ok(Self {
             cursor: text(params, "cursor"),
+            since: params.time("since")?,
             until: text(params, "until"),
             project: project(params),
             room: text(params, "room"),
@@ -138,6 +143,7 @@ impl StreamQuery {
     pub fn write(&self) -> Params {
         let mut params = Params::default();
         params.set("cursor", self.cursor.as_ref());
+        params.set("since", self.since);
         params.set("until", self.until.as_ref());
         params.set("project", self.project.as_ref());
         params.set("room", self.room.as_ref());
@@ -270,7 +276,7 @@ mod tests {
 
     #[test]
     fn queries_survive_the_url_and_unknown_words_are_named() {
-        let all = "cursor=a.5&until=a.9&project=p&room=r&session=s&service=v&system=mcp-mesh&signal=traces%2Clogs&severity=warn&q=Text";
+        let all = "cursor=a.5&since=7&until=a.9&project=p&room=r&session=s&service=v&system=mcp-mesh&signal=traces%2Clogs&severity=warn&q=Text";
         let query = StreamQuery::read(&Params::parse(all)).unwrap();
         assert_eq!((query.min_severity, query.q.as_deref()), (Some(13), Some("text")));
         assert!(query.signals.traces && query.signals.logs && !query.signals.metrics);
@@ -283,6 +289,7 @@ mod tests {
             ("signal=spans", "signal"),
             ("limit=1", "limit"),
             ("severity=loud", "severity"),
+            ("since=yesterday", "since"),
         ] {
             let problem = StreamQuery::read(&Params::parse(bad)).unwrap_err();
             assert_eq!(problem.parameter.as_deref(), Some(parameter));

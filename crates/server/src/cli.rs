@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::config::{Config, LogFormat, ServeArgs};
+use crate::tell::{self, Tell};
 use crate::transfer::{self, BackupOptions, ExportOptions, ImportOptions};
 use crate::{demo, serve};
 use clap::{Parser, Subcommand};
@@ -9,11 +10,15 @@ use tracing_subscriber::EnvFilter;
 
 /// The studio for AI agents: receives what agents emit and shows what they did.
 #[derive(Debug, Parser)]
-#[command(name = "meshscope", version, about)]
+#[command(name = "meshscope", version, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// Those of the commands that ask a server are finer.
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage. Of tail, session, trace, usage and log: 0 found, or \
+    done; 1 nothing found; 2 wrong usage; 3 the server cannot be reached, or does not answer as it should.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -21,6 +26,8 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Send a believable agent workload to a running server.
     Demo(demo::Options),
+    #[command(flatten)]
+    Tell(Tell),
     /// Take telemetry in from files; an import that was interrupted goes on where it was.
     Import(Box<ImportOptions>),
     /// Write what is kept as OTLP/JSON Lines or Parquet.
@@ -38,6 +45,12 @@ pub fn main() -> ExitCode {
         Err(error) => return fail(&format!("cannot start the runtime: {error}")),
     };
     let result = match cli.command {
+        Command::Tell(tell) => {
+            let code = runtime.block_on(tell::run(tell));
+            // A read of standard input may be under way that nobody waits for.
+            runtime.shutdown_background();
+            return code;
+        }
         Command::Serve(args) => Config::resolve(*args).and_then(|config| {
             log(config.log_format);
             runtime.block_on(serve::run(config))

@@ -6,6 +6,7 @@ mod ask;
 mod auth;
 mod body;
 pub mod cli;
+mod client;
 pub mod config;
 pub mod demo;
 mod doors;
@@ -24,6 +25,7 @@ mod retention;
 mod serve;
 mod stats;
 mod studio;
+mod tell;
 mod trace;
 mod transfer;
 

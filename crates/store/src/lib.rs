@@ -215,6 +215,10 @@ pub trait Store: Send + Sync + 'static {
     /// Which store this is, and which sequence numbers it can tell of.
     fn position(&self) -> Result<StreamPosition, StoreError>;
 
+    /// The highest sequence number of what was received before the moment `received` (ns since the
+    /// epoch, the server's clock); 0 when nothing was.
+    fn last_before(&self, received: i64) -> Result<i64, StoreError>;
+
     /// The records with sequence numbers above `after` and up to `upto` that `query`'s project,
     /// room, service, system and signals leave in, in the order of their numbers. A span that
     /// changed stands under its latest number only. Session, severity and text may let through

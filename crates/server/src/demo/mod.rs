@@ -51,7 +51,7 @@ pub struct Options {
 }
 
 /// `90s`, `30m`, `12h` or `7d` in ns.
-fn parse_duration(text: &str) -> Result<i64, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
     let wrong = || format!("{text:?} is not a duration: give a number with s, m, h or d, for example 7d");
     let unit = match text.chars().last() {
         Some('s') => SECOND,
@@ -206,15 +206,15 @@ async fn send(sender: &mut Sender, records: Vec<Record>) -> Result<(), String> {
         }
     }
     if !spans.is_empty() {
-        sender.post(Signal::Traces, &encode_traces(&spans)).await?;
+        sender.post(Signal::Traces, encode_traces(&spans)).await?;
         sender.spans += spans.len();
     }
     if !logs.is_empty() {
-        sender.post(Signal::Logs, &encode_logs(&logs)).await?;
+        sender.post(Signal::Logs, encode_logs(&logs)).await?;
         sender.logs += logs.len();
     }
     if !points.is_empty() {
-        sender.post(Signal::Metrics, &encode_metrics(&points)).await?;
+        sender.post(Signal::Metrics, encode_metrics(&points)).await?;
         sender.points += points.len();
     }
     Ok(())

@@ -1,19 +1,16 @@
-//! A keep-alive HTTP/1.1 connection that posts OTLP bodies and waits for each answer.
+//! Posts OTLP bodies and waits for each answer.
 
+use crate::client::{Client, ClientError, Post, read, refusal};
+use bytes::Bytes;
 use meshscope_telemetry::Signal;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
 
 /// How often a request is tried before the demo gives up.
 const TRIES: u32 = 6;
 
 /// Posts to one server.
 pub(super) struct Sender {
-    authority: String,
-    path: String,
-    key: Option<String>,
-    connection: Option<BufReader<TcpStream>>,
+    client: Client,
     pub(super) spans: usize,
     pub(super) logs: usize,
     pub(super) points: usize,
@@ -21,21 +18,8 @@ pub(super) struct Sender {
 
 impl Sender {
     pub(super) fn new(endpoint: &str, key: Option<String>) -> Result<Self, String> {
-        let rest = endpoint
-            .strip_prefix("http://")
-            .ok_or_else(|| format!("the endpoint {endpoint:?} must start with http://"))?;
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let authority = if authority.contains(':') {
-            authority.to_owned()
-        } else {
-            format!("{authority}:80")
-        };
-        let path = path.trim_end_matches('/').to_owned();
         Ok(Self {
-            authority,
-            path,
-            key,
-            connection: None,
+            client: Client::new(endpoint, key)?,
             spans: 0,
             logs: 0,
             points: 0,
@@ -43,78 +27,27 @@ impl Sender {
     }
 
     /// Posts a request; tries again while the server is full or not there yet.
-    pub(super) async fn post(&mut self, signal: Signal, body: &[u8]) -> Result<(), String> {
+    pub(super) async fn post(&mut self, signal: Signal, body: Vec<u8>) -> Result<(), String> {
+        let post = Post {
+            path: format!("/v1/{}", signal.as_str()),
+            headers: vec![("content-type", "application/x-protobuf".to_owned())],
+            body: Bytes::from(body),
+        };
         let mut last = String::new();
         for attempt in 0..TRIES {
-            match self.attempt(signal, body).await {
+            match self.attempt(&post).await {
                 Ok((200, _)) => return Ok(()),
                 Ok((503, _)) => "the server is full".clone_into(&mut last),
-                Ok((status, answer)) => {
-                    return Err(format!("{} answered {status}: {answer}", self.authority));
-                }
-                Err(error) => {
-                    self.connection = None;
-                    last = error.to_string();
-                }
+                Ok((status, answer)) => return Err(refusal(status, &answer)),
+                Err(error) => last = error.into(),
             }
             tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
         }
-        Err(format!("cannot send to {}: {last}", self.authority))
+        Err(format!("the demo ends: {last}"))
     }
 
-    async fn attempt(&mut self, signal: Signal, body: &[u8]) -> std::io::Result<(u16, String)> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => BufReader::new(TcpStream::connect(&self.authority).await?),
-        };
-        let prefix = if self.path.is_empty() {
-            String::new()
-        } else {
-            format!("/{}", self.path)
-        };
-        let mut head = format!(
-            "POST {prefix}/v1/{} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/x-protobuf\r\ncontent-length: {}\r\n",
-            signal.as_str(),
-            self.authority,
-            body.len()
-        );
-        if let Some(key) = &self.key {
-            head.push_str(&format!("authorization: Bearer {key}\r\n"));
-        }
-        head.push_str("\r\n");
-        connection.get_mut().write_all(head.as_bytes()).await?;
-        connection.get_mut().write_all(body).await?;
-        let answer = read_answer(&mut connection).await?;
-        self.connection = Some(connection);
-        Ok(answer)
+    async fn attempt(&mut self, post: &Post) -> Result<(u16, Bytes), ClientError> {
+        let answer = self.client.post(post).await?;
+        Ok((answer.status().as_u16(), read(answer).await?))
     }
-}
-
-/// Status and body of an answer with a content length.
-async fn read_answer(connection: &mut BufReader<TcpStream>) -> std::io::Result<(u16, String)> {
-    let broken = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
-    let mut line = String::new();
-    connection.read_line(&mut line).await?;
-    let status = line
-        .split_whitespace()
-        .nth(1)
-        .and_then(|status| status.parse().ok());
-    let status = status.ok_or_else(|| broken("the answer has no status"))?;
-    let mut length = 0;
-    loop {
-        line.clear();
-        connection.read_line(&mut line).await?;
-        let Some((name, value)) = line.trim_end().split_once(':') else {
-            break;
-        };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value
-                .trim()
-                .parse()
-                .map_err(|_| broken("the answer's content-length is no number"))?;
-        }
-    }
-    let mut body = vec![0; length];
-    connection.read_exact(&mut body).await?;
-    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }

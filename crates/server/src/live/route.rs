@@ -22,7 +22,8 @@ use std::sync::Arc;
 /// again; its identity is (trace_id, span_id).
 #[utoipa::path(get, path = "/api/v1/stream",
     params(
-        ("cursor" = Option<String>, Query, description = "Go on after this event; absent starts at now"),
+        ("cursor" = Option<String>, Query, description = "Go on after this event"),
+        ("since" = Option<String>, Query, description = "Without a cursor: start with what was received from this moment on; absent starts at now"),
         ("until" = Option<String>, Query, description = "End at this cursor, for example at `to` of a gap"),
         ("Last-Event-ID" = Option<String>, Header, description = "As `cursor`, and before it: what a browser sends when it comes back"),
         ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
@@ -43,7 +44,7 @@ pub(crate) async fn stream(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let query = StreamQuery::read(&Params::parse(&query.unwrap_or_default()))?;
-    let start = start(&app, &headers, &query)?;
+    let start = start(&app, &headers, &query).await?;
     let until = match query.until.as_deref().map(|text| read_cursor(&app.hub, text)) {
         None => None,
         Some(Some(Start::After(sequence))) => Some(sequence),
@@ -73,13 +74,16 @@ fn not_a_cursor(parameter: &str) -> Problem {
 
 /// Where the stream starts. What a browser sends by itself is never refused: it would come back
 /// with the same again.
-fn start(app: &App, headers: &HeaderMap, query: &StreamQuery) -> Result<Start, Problem> {
+async fn start(app: &App, headers: &HeaderMap, query: &StreamQuery) -> Result<Start, Problem> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     if let Some(last) = last.filter(|last| !last.is_empty()) {
         return Ok(read_cursor(&app.hub, last).unwrap_or_else(|| Start::Unknown(last.to_owned())));
     }
-    match &query.cursor {
-        None => Ok(Start::Now),
-        Some(cursor) => read_cursor(&app.hub, cursor).ok_or_else(|| not_a_cursor("cursor")),
+    match (&query.cursor, query.since) {
+        (Some(cursor), _) => read_cursor(&app.hub, cursor).ok_or_else(|| not_a_cursor("cursor")),
+        (None, Some(since)) => Ok(Start::After(
+            app.ask(move |store| store.last_before(since)).await?,
+        )),
+        (None, None) => Ok(Start::Now),
     }
 }

@@ -1,7 +1,7 @@
 //! `meshscope backup`: a copy of the store while it runs.
 
-use super::client::{Post, read, refusal};
 use super::{Place, open_there};
+use crate::client::{Post, read, refusal};
 use bytes::Bytes;
 use meshscope_api::export::{BackupReport, BackupRequest};
 use meshscope_store::Store as _;

@@ -1,7 +1,7 @@
 //! `meshscope export`, and what the server answers to it.
 
-use super::client::{read, refusal};
 use super::{Place, open_there};
+use crate::client::{Client, read, refusal};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use meshscope_api::Params;
@@ -150,7 +150,7 @@ async fn from_server(options: &ExportOptions, query: &ExportQuery, endpoint: &st
 
 /// Copies the server's answer; the inner error is that of `into`.
 async fn copy(
-    client: &mut super::client::Client,
+    client: &mut Client,
     query: &ExportQuery,
     into: &mut impl Write,
 ) -> Result<Option<io::Error>, String> {

@@ -2,7 +2,6 @@
 //! server (`--endpoint`) or, when none runs, on its data directory.
 
 mod backup;
-mod client;
 mod export;
 mod files;
 mod import;
@@ -17,6 +16,7 @@ pub(crate) use export::{export, lines};
 pub(crate) use import::ImportOptions;
 pub(crate) use import::import;
 
+use crate::client::{Client, ClientError};
 use crate::config::{Config, ServeArgs};
 use meshscope_store::{DuckDb, Options, StoreError};
 use std::path::PathBuf;
@@ -43,8 +43,8 @@ impl Place {
         })
     }
 
-    fn client(&self, endpoint: &str) -> Result<client::Client, String> {
-        client::Client::new(endpoint, self.key.clone())
+    fn client(&self, endpoint: &str) -> Result<Client, ClientError> {
+        Client::new(endpoint, self.key.clone())
     }
 }
 

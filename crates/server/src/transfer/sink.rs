@@ -1,7 +1,7 @@
 //! Where imported bodies go: into a data directory, or to a server.
 
-use super::client::{Client, Post, read, refusal};
 use super::files::{Body, Source};
+use crate::client::{Client, Post, read, refusal};
 use crate::ingest::{Fallback, complete};
 use crate::prices;
 use bytes::Bytes;
@@ -215,10 +215,10 @@ async fn deliver(client: &mut Client, post: &Post) -> Result<Option<(u64, String
             Ok(answer) => answer,
             // A connection that was kept may have ended meanwhile.
             Err(error) if attempt < 3 => {
-                last = error;
+                last = error.into();
                 continue;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         let status = answer.status().as_u16();
         let protobuf = answer

@@ -416,6 +416,10 @@ impl Store for DuckDb {
         self.read(stream::position)
     }
 
+    fn last_before(&self, received: i64) -> Result<i64, StoreError> {
+        self.read(|connection| stream::last_before(connection, received))
+    }
+
     fn since(&self, query: &StreamQuery, after: i64, upto: i64) -> Result<LiveRecords, StoreError> {
         self.read(|connection| stream::since(connection, query, after, upto))
     }

@@ -49,6 +49,17 @@ pub(super) fn last(connection: &Connection) -> Result<i64, StoreError> {
     Ok(last.unwrap_or(0).max(removed(connection)?))
 }
 
+/// The highest sequence number of what was received before a moment, or was removed since.
+pub(super) fn last_before(connection: &Connection, received: i64) -> Result<i64, StoreError> {
+    let sql = "SELECT greatest((SELECT max(sequence) FROM spans WHERE received < $1), \
+               (SELECT max(sequence) FROM logs WHERE received < $1), \
+               (SELECT max(sequence) FROM metric_points WHERE received < $1), 0)";
+    let last: i64 = connection
+        .query_row(sql, [received], |row| row.get(0))
+        .map_err(engine_error("read the last sequence number before a moment"))?;
+    Ok(last.max(removed(connection)?))
+}
+
 /// Which store this is, and which sequence numbers it can tell of.
 pub(super) fn position(connection: &Connection) -> Result<StreamPosition, StoreError> {
     let store = connection

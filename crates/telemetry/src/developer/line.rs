@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 /// The line as the fields of a record. The message is the whole line; a time or level at its
 /// start is read beside it.
-pub(super) fn fields(line: &str) -> Map<String, Value> {
+#[must_use]
+pub fn fields(line: &str) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("message".to_owned(), line.into());
     let mut words = line.split_whitespace();

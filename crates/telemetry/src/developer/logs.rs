@@ -57,6 +57,18 @@ pub fn logs(body: &[u8], plain: bool, received: i64) -> Result<Decoded, DecodeEr
     Ok(decoded)
 }
 
+/// Whether a record's fields name its `what` (`level`, `time`, `session`, `room`, `project`, `agent`,
+/// `service`, `trace_id`, `span_id` or `event_name`) under any of the names that are understood.
+#[must_use]
+pub fn names(fields: &Map<String, Value>, what: &str) -> bool {
+    let known = [
+        LEVEL, TIME, SESSION, ROOM, PROJECT, AGENT, SERVICE, TRACE, SPAN, EVENT,
+    ];
+    let names = known.into_iter().find(|names| names.contains(&what));
+    let there = |name: &&str| fields.get(*name).is_some_and(|value| !value.is_null());
+    names.is_some_and(|names| names.iter().any(there))
+}
+
 /// Each line: an object where it is one, else its text.
 fn lines(text: &str) -> Vec<Result<Value, String>> {
     let read = |line: &str| {

@@ -6,7 +6,8 @@ mod line;
 mod logs;
 
 pub use frames::frames;
-pub use logs::logs;
+pub use line::fields as line_fields;
+pub use logs::{logs, names};
 
 use crate::json;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! A connection to a server that is kept from request to request.
+//! The HTTP client of the command line: a connection to a server that is kept from request to request.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -9,8 +9,28 @@ use hyper_util::rt::TokioIo;
 use meshscope_api::Problem;
 use tokio::net::TcpStream;
 
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// The endpoint or something else of the request cannot be used.
+    #[error("{0}")]
+    Request(String),
+    /// Nobody is there, or nobody answers.
+    #[error("cannot reach {authority}: {reason}")]
+    Unreachable { authority: String, reason: String },
+    /// The answer ended before its end.
+    #[error("the answer broke off: {0}")]
+    BrokeOff(hyper::Error),
+}
+
+impl From<ClientError> for String {
+    fn from(error: ClientError) -> Self {
+        error.to_string()
+    }
+}
+
 /// A client of one server.
-pub(super) struct Client {
+pub(crate) struct Client {
     authority: String,
     path: String,
     key: Option<String>,
@@ -19,18 +39,18 @@ pub(super) struct Client {
 
 /// What is sent.
 #[derive(Clone, Default)]
-pub(super) struct Post {
+pub(crate) struct Post {
     /// Below the server's base URL, with the query.
-    pub(super) path: String,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Bytes,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Bytes,
 }
 
 impl Client {
-    pub(super) fn new(endpoint: &str, key: Option<String>) -> Result<Self, String> {
-        let rest = endpoint
-            .strip_prefix("http://")
-            .ok_or_else(|| format!("the endpoint {endpoint:?} must start with http://"))?;
+    pub(crate) fn new(endpoint: &str, key: Option<String>) -> Result<Self, ClientError> {
+        let rest = endpoint.strip_prefix("http://").ok_or_else(|| {
+            ClientError::Request(format!("the endpoint {endpoint:?} must start with http://"))
+        })?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let authority = if authority.contains(':') {
             authority.to_owned()
@@ -51,7 +71,7 @@ impl Client {
     }
 
     /// Another client of the same server.
-    pub(super) fn another(&self) -> Self {
+    pub(crate) fn another(&self) -> Self {
         Self {
             authority: self.authority.clone(),
             path: self.path.clone(),
@@ -60,20 +80,33 @@ impl Client {
         }
     }
 
-    pub(super) async fn get(&mut self, path: &str) -> Result<Response<Incoming>, String> {
-        let post = Post {
-            path: path.to_owned(),
-            ..Post::default()
-        };
-        self.send(Method::GET, &post).await
+    pub(crate) async fn get(&mut self, path: &str) -> Result<Response<Incoming>, ClientError> {
+        self.get_with(path, Vec::new()).await
     }
 
-    pub(super) async fn post(&mut self, post: &Post) -> Result<Response<Incoming>, String> {
+    /// The same with headers of one's own.
+    pub(crate) async fn get_with(
+        &mut self,
+        path: &str,
+        headers: Vec<(&'static str, String)>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let request = Post {
+            path: path.to_owned(),
+            headers,
+            body: Bytes::new(),
+        };
+        self.send(Method::GET, &request).await
+    }
+
+    pub(crate) async fn post(&mut self, post: &Post) -> Result<Response<Incoming>, ClientError> {
         self.send(Method::POST, post).await
     }
 
-    async fn send(&mut self, method: Method, post: &Post) -> Result<Response<Incoming>, String> {
-        let cannot = |error: &dyn std::fmt::Display| format!("cannot reach {}: {error}", self.authority);
+    async fn send(&mut self, method: Method, post: &Post) -> Result<Response<Incoming>, ClientError> {
+        let cannot = |error: &dyn std::fmt::Display| ClientError::Unreachable {
+            authority: self.authority.clone(),
+            reason: error.to_string(),
+        };
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{}", self.path, post.path))
@@ -86,7 +119,7 @@ impl Client {
         }
         let request = request
             .body(Full::new(post.body.clone()))
-            .map_err(|e| e.to_string())?;
+            .map_err(|e| ClientError::Request(e.to_string()))?;
         let mut sender = match self.sender.take() {
             Some(sender) if !sender.is_closed() => sender,
             _ => {
@@ -112,15 +145,13 @@ impl Client {
 }
 
 /// The body of an answer.
-pub(super) async fn read(response: Response<Incoming>) -> Result<Bytes, String> {
+pub(crate) async fn read(response: Response<Incoming>) -> Result<Bytes, ClientError> {
     let body = response.into_body().collect().await;
-    Ok(body
-        .map_err(|error| format!("the answer broke off: {error}"))?
-        .to_bytes())
+    Ok(body.map_err(ClientError::BrokeOff)?.to_bytes())
 }
 
 /// What a server says that did not do what it was asked.
-pub(super) fn refusal(status: u16, body: &[u8]) -> String {
+pub(crate) fn refusal(status: u16, body: &[u8]) -> String {
     match serde_json::from_slice::<Problem>(body) {
         Ok(problem) => problem.detail,
         Err(_) => {
