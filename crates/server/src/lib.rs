@@ -22,6 +22,7 @@ mod prices;
 mod process;
 mod retention;
 mod serve;
+mod services;
 mod stats;
 mod studio;
 mod trace;

@@ -19,10 +19,13 @@ use std::sync::Arc;
 /// were kept, in the order of their arrival), `gap` with a `Gap` (records were left out, and why),
 /// `heartbeat` and `end` with a `Position`. The id of an event is its cursor: who comes back with it
 /// as `cursor` or `Last-Event-ID` misses nothing and hears nothing twice. A span that changed comes
-/// again; its identity is (trace_id, span_id).
+/// again; its identity is (trace_id, span_id). A stream that starts in the past says `heartbeat` when
+/// it has caught up.
 #[utoipa::path(get, path = "/api/v1/stream",
     params(
         ("cursor" = Option<String>, Query, description = "Go on after this event; absent starts at now"),
+        ("since" = Option<String>, Query, description = "Without a cursor: start with what arrived at this moment or later"),
+        ("last" = Option<u32>, Query, description = "Without either: start so many records back, wanted or not; up to 1,000,000"),
         ("until" = Option<String>, Query, description = "End at this cursor, for example at `to` of a gap"),
         ("Last-Event-ID" = Option<String>, Header, description = "As `cursor`, and before it: what a browser sends when it comes back"),
         ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
@@ -43,7 +46,7 @@ pub(crate) async fn stream(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let query = StreamQuery::read(&Params::parse(&query.unwrap_or_default()))?;
-    let start = start(&app, &headers, &query)?;
+    let start = start(&app, &headers, &query).await?;
     let until = match query.until.as_deref().map(|text| read_cursor(&app.hub, text)) {
         None => None,
         Some(Some(Start::After(sequence))) => Some(sequence),
@@ -73,13 +76,23 @@ fn not_a_cursor(parameter: &str) -> Problem {
 
 /// Where the stream starts. What a browser sends by itself is never refused: it would come back
 /// with the same again.
-fn start(app: &App, headers: &HeaderMap, query: &StreamQuery) -> Result<Start, Problem> {
+async fn start(app: &App, headers: &HeaderMap, query: &StreamQuery) -> Result<Start, Failure> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     if let Some(last) = last.filter(|last| !last.is_empty()) {
         return Ok(read_cursor(&app.hub, last).unwrap_or_else(|| Start::Unknown(last.to_owned())));
     }
-    match &query.cursor {
-        None => Ok(Start::Now),
-        Some(cursor) => read_cursor(&app.hub, cursor).ok_or_else(|| not_a_cursor("cursor")),
+    if let Some(cursor) = &query.cursor {
+        return Ok(read_cursor(&app.hub, cursor).ok_or_else(|| not_a_cursor("cursor"))?);
     }
+    if let Some(moment) = query.since {
+        let before = app.ask(move |store| store.arrived_before(moment)).await?;
+        return Ok(Start::After(before));
+    }
+    let Some(last) = query.last else {
+        return Ok(Start::Now);
+    };
+    // A place among what is removed would be told as a gap, though nobody asked for it by name.
+    let position = app.ask(meshscope_store::Store::position).await?;
+    let start = position.last.saturating_sub(i64::from(last));
+    Ok(Start::After(start.max(position.removed)))
 }

@@ -61,6 +61,24 @@ pub(super) fn position(connection: &Connection) -> Result<StreamPosition, StoreE
     })
 }
 
+/// The sequence number before the first record that arrived at `moment` or later.
+pub(super) fn arrived_before(connection: &Connection, moment: i64) -> Result<i64, StoreError> {
+    let first = |table: &str| format!("(SELECT min(sequence) FROM {table} WHERE received >= {moment})");
+    let sql = format!(
+        "SELECT least({}, {}, {})",
+        first("spans"),
+        first("logs"),
+        first("metric_points")
+    );
+    let first: Option<i64> = connection
+        .query_row(&sql, [], |row| row.get(0))
+        .map_err(engine_error("find what arrived since"))?;
+    match first {
+        Some(first) => Ok((first - 1).max(removed(connection)?)),
+        None => last(connection),
+    }
+}
+
 /// What the records of these traces say of their session.
 pub(super) fn trace_sessions(
     connection: &Connection,
