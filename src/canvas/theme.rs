@@ -21,6 +21,8 @@ pub(crate) struct Theme {
     pub accent: String,
     /// Band of the selection.
     pub accent_bg: String,
+    /// Warnings.
+    pub warn: String,
     /// Trouble.
     pub error: String,
     /// What a gate stopped.
@@ -52,6 +54,7 @@ impl Theme {
             faint: get("--faint"),
             accent: get("--accent"),
             accent_bg: get("--accent-bg"),
+            warn: get("--warn"),
             error: get("--error"),
             blocked: get("--blocked"),
             hues: ["--h1", "--h2", "--h3", "--h4", "--h5", "--h6"].map(get),

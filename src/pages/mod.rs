@@ -1,5 +1,6 @@
 //! One file or folder a page.
 
+pub(crate) mod console;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod not_found;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// were kept, in the order of their arrival), `gap` with a `Gap` (records were left out, and why),
 /// `heartbeat` and `end` with a `Position`. The id of an event is its cursor: who comes back with it
 /// as `cursor` or `Last-Event-ID` misses nothing and hears nothing twice. A span that changed comes
-/// again; its identity is (trace_id, span_id). A stream that starts in the past says `heartbeat` when
+/// again; its identity is (trace_id, span_id). A stream that does not start at now says `heartbeat` when
 /// it has caught up.
 #[utoipa::path(get, path = "/api/v1/stream",
     params(

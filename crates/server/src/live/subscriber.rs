@@ -45,7 +45,7 @@ pub(super) struct Subscriber {
     until: Option<i64>,
     /// It has been at the head: from then on it must keep up.
     live: bool,
-    /// It started before the head, and is to be told when it gets there.
+    /// It started at a place of its own, and is to be told when it is at the head.
     behind: bool,
     head: watch::Receiver<Head>,
     ready: VecDeque<Bytes>,
@@ -95,7 +95,7 @@ impl Subscriber {
         match start {
             Start::Now => {}
             Start::After(sequence) if sequence <= latest => {
-                subscriber.behind = sequence < latest;
+                subscriber.behind = true;
                 subscriber.cursor = sequence;
             }
             Start::After(sequence) => {
