@@ -20,8 +20,9 @@ use leptos::prelude::*;
 use leptos_router::components::{Redirect, Route, Router, Routes};
 use leptos_router::path;
 use pages::{
-    compare::ComparePage, logs::LogsPage, metrics::MetricsPage, not_found::NotFound, session::SessionPage,
-    sessions::SessionsPage, settings::SettingsPage, trace::TracePage, traces::TracesPage, usage::UsagePage,
+    compare::ComparePage, console::ConsolePage, logs::LogsPage, metrics::MetricsPage, not_found::NotFound,
+    session::SessionPage, sessions::SessionsPage, settings::SettingsPage, trace::TracePage,
+    traces::TracesPage, usage::UsagePage,
 };
 
 /// How a host page embeds the studio.
@@ -63,6 +64,7 @@ fn App(options: MountOptions) -> impl IntoView {
 fn Frame() -> impl IntoView {
     state::provide();
     let help = state::keys::provide();
+    pages::console::provide();
     view! {
         <div class="app">
             <Rail />
@@ -70,6 +72,7 @@ fn Frame() -> impl IntoView {
             <main id="content" tabindex="-1">
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=|| view! { <Redirect path="/sessions" /> } />
+                    <Route path=path!("/console") view=ConsolePage />
                     <Route path=path!("/sessions") view=SessionsPage />
                     <Route path=path!("/sessions/:id") view=SessionPage />
                     <Route path=path!("/traces") view=TracesPage />

@@ -21,10 +21,10 @@ pub(crate) struct Theme {
     pub accent: String,
     /// Band of the selection.
     pub accent_bg: String,
+    /// Warnings.
+    pub warn: String,
     /// Trouble.
     pub error: String,
-    /// What is to be noticed.
-    pub warn: String,
     /// What a gate stopped.
     pub blocked: String,
     /// The hues of services and series.
@@ -54,8 +54,8 @@ impl Theme {
             faint: get("--faint"),
             accent: get("--accent"),
             accent_bg: get("--accent-bg"),
-            error: get("--error"),
             warn: get("--warn"),
+            error: get("--error"),
             blocked: get("--blocked"),
             hues: ["--h1", "--h2", "--h3", "--h4", "--h5", "--h6"].map(get),
             font: get("--font"),

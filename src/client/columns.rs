@@ -1,6 +1,6 @@
 //! The columns of a trace, read as they come.
 
-use super::{send, unreachable};
+use super::{send, sleep, unreachable};
 use js_sys::{Reflect, Uint8Array};
 use meshscope_api::columns::Decoder;
 use meshscope_api::{COLUMNS_MEDIA_TYPE, Params, Problem};
@@ -80,7 +80,7 @@ pub(crate) async fn columns_progressive(
                     expected: decoder.expected(),
                 };
                 on_chunk(decoder.columns(), progress);
-                breathe().await;
+                sleep(0).await;
             }
             // What it was comes again at the end.
             Err(_) => {
@@ -107,7 +107,10 @@ fn interrupted(problem: Problem, decoder: Decoder) -> Interrupted {
 }
 
 /// Reads the next packet into `packet`; false at the end.
-async fn next(reader: &ReadableStreamDefaultReader, packet: &mut Vec<u8>) -> Result<bool, Problem> {
+pub(super) async fn next(
+    reader: &ReadableStreamDefaultReader,
+    packet: &mut Vec<u8>,
+) -> Result<bool, Problem> {
     let failed = |error: JsValue| {
         let said = error.dyn_ref::<js_sys::Error>().map(js_sys::Error::message);
         unreachable(&said.map_or_else(|| "The answer broke off".to_owned(), String::from))
@@ -121,18 +124,4 @@ async fn next(reader: &ReadableStreamDefaultReader, packet: &mut Vec<u8>) -> Res
     packet.resize(bytes.length() as usize, 0);
     bytes.copy_to(packet);
     Ok(true)
-}
-
-/// Lets the page draw and answer before more is read.
-async fn breathe() {
-    let mut later = |resolve: js_sys::Function, _: js_sys::Function| {
-        let window = web_sys::window();
-        let waits = window.is_some_and(|window| window.set_timeout_with_callback(&resolve).is_ok());
-        if !waits && resolve.call0(&JsValue::NULL).is_err() {
-            leptos::logging::warn!("a timer could not be set");
-        }
-    };
-    if JsFuture::from(js_sys::Promise::new(&mut later)).await.is_err() {
-        leptos::logging::warn!("a timer failed");
-    }
 }

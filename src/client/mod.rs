@@ -2,6 +2,7 @@
 
 pub(crate) mod columns;
 mod fetch;
+pub(crate) mod stream;
 
 pub(crate) use columns::columns;
 pub(crate) use fetch::{Fetch, use_fetch, use_fetch_while};
@@ -10,6 +11,8 @@ use gloo_net::http::{Request, Response};
 use leptos::prelude::*;
 use meshscope_api::{Params, Problem};
 use serde::de::DeserializeOwned;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortSignal;
 
 /// Where the API is.
@@ -74,6 +77,23 @@ pub(crate) async fn text(
 ) -> Result<String, Problem> {
     let response = send(origin, path, params, "*/*", abort).await?;
     response.text().await.map_err(|error| unreachable(&error))
+}
+
+/// Waits so many ms; with 0 it lets the page draw and answer before more is done.
+pub(crate) async fn sleep(ms: i32) {
+    let mut later = |resolve: js_sys::Function, _: js_sys::Function| {
+        let window = web_sys::window();
+        let set = |window: web_sys::Window| {
+            window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms)
+        };
+        let waits = window.is_some_and(|window| set(window).is_ok());
+        if !waits && resolve.call0(&JsValue::NULL).is_err() {
+            leptos::logging::warn!("a timer could not be set");
+        }
+    };
+    if JsFuture::from(js_sys::Promise::new(&mut later)).await.is_err() {
+        leptos::logging::warn!("a timer failed");
+    }
 }
 
 /// `GET /api/v1/{path}` as JSON.

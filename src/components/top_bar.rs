@@ -10,12 +10,15 @@ use meshscope_api::{Params, ProjectList};
 /// What holds on every page.
 #[component]
 pub(crate) fn TopBar() -> impl IntoView {
+    let live = expect_context::<Live>();
+    // A page that follows the stream shows what comes, whatever the range.
+    let ranged = move || live.told.with(Option::is_none).then(|| view! { <Time /> });
     view! {
         <header class="top">
             <Places />
             <div class="grow"></div>
             <Search />
-            <Time />
+            {ranged}
             <Following />
         </header>
     }
@@ -203,7 +206,7 @@ fn Following() -> impl IntoView {
     let paused = param("paused");
     let patch = use_patch();
     let toggle = move |_| {
-        if matches!(range.get_untracked(), Range::Fixed(..)) {
+        if matches!(range.get_untracked(), Range::Fixed(..)) && live.told.with_untracked(Option::is_none) {
             let (from, to) = (None, None);
             patch(&[("from", from), ("to", to), ("paused", None)]);
         } else {
@@ -211,15 +214,23 @@ fn Following() -> impl IntoView {
         }
     };
     let text = move || {
-        if live.on.get() {
+        let standing = if live.on.get() {
             "\u{25cf} live"
         } else {
             "\u{2759}\u{2759} paused"
-        }
+        };
+        live.told
+            .get()
+            .map_or_else(|| standing.to_owned(), |told| told.text)
+    };
+    let on = move || {
+        live.told
+            .with(|told| told.as_ref().map(|told| told.live))
+            .unwrap_or(live.on.get())
     };
     let title = "Follow what arrives, or stand still (p)";
     view! {
-        <button class="pill following" class:live=live.on id="live" title=title on:click=toggle>{text}</button>
+        <button class="pill following" class:live=on id="live" title=title on:click=toggle>{text}</button>
     }
 }
 

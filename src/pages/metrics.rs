@@ -122,7 +122,7 @@ fn One(name: Memo<Option<String>>) -> impl IntoView {
 }
 
 /// A number with as many digits as tell something.
-fn plain(x: f64) -> String {
+pub(crate) fn plain(x: f64) -> String {
     if x.abs() >= 1_000.0 {
         format::count(x.round() as i64)
     } else if x.fract() == 0.0 {

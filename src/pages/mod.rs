@@ -1,6 +1,7 @@
 //! One file or folder a page.
 
 pub(crate) mod compare;
+pub(crate) mod console;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod not_found;

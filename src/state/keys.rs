@@ -9,13 +9,14 @@ use leptos_router::hooks::use_navigate;
 use wasm_bindgen::JsCast as _;
 
 /// Pages with their keys: path, title, second key after `g`.
-pub(crate) const PAGES: [(&str, &str, &str); 6] = [
+pub(crate) const PAGES: [(&str, &str, &str); 7] = [
+    ("/console", "Console", "c"),
     ("/sessions", "Sessions", "s"),
     ("/traces", "Traces", "t"),
     ("/logs", "Logs", "l"),
     ("/metrics", "Metrics", "m"),
     ("/usage", "Usage", "u"),
-    ("/settings", "Settings", "c"),
+    ("/settings", "Settings", ","),
 ];
 
 /// Keys that hold on every page, for the list.

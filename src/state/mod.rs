@@ -21,6 +21,17 @@ pub(crate) struct Live {
     pub on: Memo<bool>,
     /// Changes at each tick while live and visible.
     pub tick: RwSignal<u32>,
+    /// How the stream of the page stands, where the page follows one.
+    pub told: RwSignal<Option<Standing>>,
+}
+
+/// How a stream stands, for the top bar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// In words, with a mark.
+    pub text: String,
+    /// What comes is shown as it comes.
+    pub live: bool,
 }
 
 /// Makes range and clock known to the pages; called once within the router.
@@ -30,7 +41,11 @@ pub(crate) fn provide() {
     let paused = param("paused");
     let on = Memo::new(move |_| paused.get().is_none() && matches!(range.get(), Range::Last(_)));
     let tick = RwSignal::new(0);
-    provide_context(Live { on, tick });
+    provide_context(Live {
+        on,
+        tick,
+        told: RwSignal::new(None),
+    });
     every(TICK_MS, move || {
         let visible = document().visibility_state() == web_sys::VisibilityState::Visible;
         if visible && on.get_untracked() {
@@ -40,7 +55,7 @@ pub(crate) fn provide() {
 }
 
 /// Runs something again and again for as long as the owner lives.
-fn every(ms: i32, run: impl Fn() + 'static) {
+pub(crate) fn every(ms: i32, run: impl Fn() + 'static) {
     let period = std::time::Duration::from_millis(u64::from(ms.unsigned_abs()));
     match set_interval_with_handle(run, period) {
         Ok(handle) => on_cleanup(move || handle.clear()),

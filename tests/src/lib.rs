@@ -33,7 +33,28 @@ pub struct Server {
     pub otlp_http: String,
     /// OTLP over gRPC.
     pub otlp_grpc: String,
-    _dir: TempDir,
+    options: Vec<String>,
+    dir: TempDir,
+}
+
+/// Starts the server; it says where it listens for the studio, OTLP over HTTP and over gRPC.
+fn serve(dir: &TempDir, options: &[String], addresses: [&str; 3]) -> (Child, [String; 3]) {
+    let [studio, http, grpc] = addresses;
+    let mut child = Command::new(binary())
+        .args(["serve", "--listen", studio])
+        .args(["--otlp-http", http, "--otlp-grpc", grpc])
+        .arg("--data-dir")
+        .arg(dir.path())
+        .args(options)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the server's binary; `cargo xtask build` makes it");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let told = ["studio", "otlp/http", "otlp/grpc"].map(|name| {
+        let line = lines.next().expect("the server says where it listens").unwrap();
+        line.strip_prefix(name).unwrap().trim().to_owned()
+    });
+    (child, told)
 }
 
 /// The server's binary.
@@ -56,35 +77,25 @@ impl Server {
     #[must_use]
     pub fn with(options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut child = Command::new(binary())
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--otlp-http",
-                "127.0.0.1:0",
-                "--otlp-grpc",
-                "127.0.0.1:0",
-            ])
-            .arg("--data-dir")
-            .arg(dir.path())
-            .args(options)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server's binary; `cargo xtask build` makes it");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut next = |name: &str| {
-            let line = lines.next().expect("the server says where it listens").unwrap();
-            line.strip_prefix(name).unwrap().trim().to_owned()
-        };
-        let (studio, otlp_http, otlp_grpc) = (next("studio"), next("otlp/http"), next("otlp/grpc"));
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let (child, [studio, otlp_http, otlp_grpc]) = serve(&dir, &options, ["127.0.0.1:0"; 3]);
         Self {
             child,
             studio,
             otlp_http,
             otlp_grpc,
-            _dir: dir,
+            options,
+            dir,
         }
+    }
+
+    /// Kills it, and starts it anew on the same ports and store after `between`.
+    pub fn restart(&mut self, between: impl FnOnce()) {
+        stop(&mut self.child);
+        between();
+        let addresses = [&self.studio, &self.otlp_http, &self.otlp_grpc];
+        let addresses = addresses.map(|address| address.trim_start_matches("http://"));
+        (self.child, _) = serve(&self.dir, &self.options, addresses);
     }
 
     /// Fills it with the demo's past, the same every time.

@@ -119,11 +119,14 @@ impl Records {
 }
 
 /// Traces folded from deltas, at most as many as it was made for: the one whose latest record
-/// came first gives way.
+/// came first gives way. So it does when there are too many spans, but for the last trace.
 #[derive(Debug, Clone)]
 pub struct LiveFold {
     traces: HashMap<TraceId, Records>,
     capacity: usize,
+    /// Spans of all traces, and how many there may be.
+    spans: usize,
+    most_spans: usize,
 }
 
 impl LiveFold {
@@ -133,6 +136,17 @@ impl LiveFold {
         Self {
             traces: HashMap::new(),
             capacity,
+            spans: 0,
+            most_spans: usize::MAX,
+        }
+    }
+
+    /// The same that holds at most `spans` spans.
+    #[must_use]
+    pub fn with_spans(self, spans: usize) -> Self {
+        Self {
+            most_spans: spans,
+            ..self
         }
     }
 
@@ -144,18 +158,41 @@ impl LiveFold {
         for log in &delta.logs {
             self.log(log);
         }
-        let over = self.traces.len().saturating_sub(self.capacity);
-        if over > 0 {
+        if self.traces.len() > self.capacity || self.spans > self.most_spans {
             let mut by_age: Vec<(i64, TraceId)> = self
                 .traces
                 .iter()
                 .map(|(id, records)| (records.latest, *id))
                 .collect();
             by_age.sort_unstable();
-            for (_, id) in by_age.into_iter().take(over) {
-                self.traces.remove(&id);
+            let last = by_age.len().saturating_sub(1);
+            for (_, id) in by_age.into_iter().take(last) {
+                if self.traces.len() <= self.capacity && self.spans <= self.most_spans {
+                    break;
+                }
+                let gone = self.traces.remove(&id);
+                self.spans -= gone.map_or(0, |records| records.spans.len());
             }
         }
+    }
+
+    /// How many traces have spans in progress.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        let open = |records: &&Records| records.spans.values().any(|span| span.duration_ns.is_none());
+        self.traces.values().filter(open).count()
+    }
+
+    /// How many spans are held.
+    #[must_use]
+    pub fn spans_held(&self) -> usize {
+        self.spans
+    }
+
+    /// The spans of a trace that are held, by their ids.
+    pub fn spans(&self, trace_id: TraceId) -> impl Iterator<Item = &LiveSpan> {
+        let records = self.traces.get(&trace_id).into_iter();
+        records.flat_map(|records| records.spans.values())
     }
 
     fn span(&mut self, span: &LiveSpan) {
@@ -163,7 +200,8 @@ impl LiveFold {
         records.place(span.sequence, span.session_id.as_ref(), &span.project);
         let there = records.spans.get(&span.span_id);
         if there.is_none_or(|there| there.sequence < span.sequence) {
-            records.spans.insert(span.span_id, span.clone());
+            let before = records.spans.insert(span.span_id, span.clone());
+            self.spans += usize::from(before.is_none());
         }
     }
 
@@ -294,5 +332,13 @@ mod tests {
         deltas(&spans, 1).iter().for_each(|delta| fold.apply(delta));
         let ids: Vec<TraceId> = fold.traces().into_iter().map(|(id, _)| id).collect();
         assert_eq!(ids, [spans[4].trace_id, spans[3].trace_id]);
+        // So it does when there are too many spans; the last trace stays however long it is.
+        let mut fold = LiveFold::new(9).with_spans(2);
+        deltas(&spans, 1).iter().for_each(|delta| fold.apply(delta));
+        assert_eq!((fold.traces().len(), fold.spans_held()), (2, 2));
+        let long: Vec<LiveSpan> = (0..5).map(|n| span(n + 10, 0, n as u64, true)).collect();
+        deltas(&long, 1).iter().for_each(|delta| fold.apply(delta));
+        assert_eq!((fold.traces().len(), fold.spans_held()), (1, 5));
+        assert_eq!(fold.spans(long[0].trace_id).count(), 5);
     }
 }

@@ -18,8 +18,10 @@ pub mod preview;
 pub mod problem;
 pub mod query;
 pub mod search;
+pub mod services;
 pub mod session;
 pub mod span;
+pub mod sse;
 pub mod status;
 pub mod stream;
 pub mod trace;
@@ -34,6 +36,7 @@ pub use metrics::{Increase, MetricDetail, MetricInfo, MetricList, MetricSample, 
 pub use params::Params;
 pub use problem::Problem;
 pub use query::{ListQuery, LogQuery, SeriesQuery, TimeRange, UsageGroupBy, UsageQuery};
+pub use services::{Service, ServiceList, ServiceQuery};
 pub use session::{Project, ProjectList, Quantiles, Session, SessionDetail, SessionPage, SessionStatus};
 pub use span::{SpanDetail, SpanMeaning};
 pub use status::{

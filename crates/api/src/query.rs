@@ -39,7 +39,7 @@ impl TimeRange {
         (from, last)
     }
 
-    fn read(params: &Params) -> Result<Self, Problem> {
+    pub(crate) fn read(params: &Params) -> Result<Self, Problem> {
         let range = Self {
             from: params.time("from")?,
             to: params.time("to")?,

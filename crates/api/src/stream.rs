@@ -7,14 +7,18 @@ use crate::problem::Problem;
 use crate::query::{project, severity, severity_word, system, text};
 use meshscope_model::System;
 
+/// The largest `last`.
+pub const MAX_LAST: u32 = 1_000_000;
+
 /// What of the stream a subscriber wants.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StreamQuery {
     /// Go on after this place; absent starts at `since`.
     pub cursor: Option<String>,
-    /// Without a cursor: start with what the server received from this moment on, ns since the
-    /// epoch; absent starts at now.
+    /// Without a cursor: start with what arrived at this moment or later, ns since the epoch.
     pub since: Option<i64>,
+    /// Without either: start so many records back, wanted or not.
+    pub last: Option<u32>,
     /// End at this place; absent goes on until the client or the server goes.
     pub until: Option<String>,
     /// Only this project.
@@ -115,9 +119,9 @@ pub struct Place<'a> {
 }
 
 impl StreamQuery {
-    const KNOWN: [&str; 11] = [
-        "cursor", "since", "until", "project", "room", "session", "service", "system", "signal", "severity",
-        "q",
+    const KNOWN: [&str; 12] = [
+        "cursor", "since", "last", "until", "project", "room", "session", "service", "system", "signal",
+        "severity", "q",
     ];
 
     /// Reads a query string.
@@ -126,6 +130,7 @@ impl StreamQuery {
         Ok(Self {
             cursor: text(params, "cursor"),
             since: params.time("since")?,
+            last: params.number("last", 0, MAX_LAST)?,
             until: text(params, "until"),
             project: project(params),
             room: text(params, "room"),
@@ -144,6 +149,7 @@ impl StreamQuery {
         let mut params = Params::default();
         params.set("cursor", self.cursor.as_ref());
         params.set("since", self.since);
+        params.set("last", self.last);
         params.set("until", self.until.as_ref());
         params.set("project", self.project.as_ref());
         params.set("room", self.room.as_ref());
@@ -276,7 +282,7 @@ mod tests {
 
     #[test]
     fn queries_survive_the_url_and_unknown_words_are_named() {
-        let all = "cursor=a.5&since=7&until=a.9&project=p&room=r&session=s&service=v&system=mcp-mesh&signal=traces%2Clogs&severity=warn&q=Text";
+        let all = "cursor=a.5&since=1700000000000000000&last=500&until=a.9&project=p&room=r&session=s&service=v&system=mcp-mesh&signal=traces%2Clogs&severity=warn&q=Text";
         let query = StreamQuery::read(&Params::parse(all)).unwrap();
         assert_eq!((query.min_severity, query.q.as_deref()), (Some(13), Some("text")));
         assert!(query.signals.traces && query.signals.logs && !query.signals.metrics);

@@ -4,6 +4,7 @@
 //! A *span* is a row number of [`meshscope_model::SpanColumns`]; a *line* is a place in the
 //! list of what is visible, from the top.
 
+pub mod ansi;
 pub mod bars;
 mod bitset;
 pub mod flame;

@@ -4,6 +4,7 @@ use crate::app::{App, now};
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
 use crate::life::{__path_backup, __path_export, backup, export};
 use crate::live::route::{__path_stream, stream};
+use crate::services::{__path_services, services};
 use crate::trace::{
     __path_conversation, __path_export_trace, __path_search, __path_span, __path_trace, __path_value,
     conversation, export_trace, search, span, trace, value,
@@ -52,6 +53,7 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(export_trace))
         .routes(routes!(span))
         .routes(routes!(value))
+        .routes(routes!(services))
         .routes(routes!(logs))
         .routes(routes!(metrics))
         .routes(routes!(metric))

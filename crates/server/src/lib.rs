@@ -23,6 +23,7 @@ mod prices;
 mod process;
 mod retention;
 mod serve;
+mod services;
 mod stats;
 mod studio;
 mod tell;

@@ -19,9 +19,9 @@ use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSe
 use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
-    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
-    SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
-    UsageRowPage,
+    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, ServiceList,
+    ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage,
+    UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanEntry, SpanId, TraceId, Usage};
 use std::ops::ControlFlow;
@@ -215,9 +215,12 @@ pub trait Store: Send + Sync + 'static {
     /// Which store this is, and which sequence numbers it can tell of.
     fn position(&self) -> Result<StreamPosition, StoreError>;
 
-    /// The highest sequence number of what was received before the moment `received` (ns since the
-    /// epoch, the server's clock); 0 when nothing was.
-    fn last_before(&self, received: i64) -> Result<i64, StoreError>;
+    /// Services and their instances, what was heard of last first.
+    fn services(&self, query: &ServiceQuery, now: i64) -> Result<ServiceList, StoreError>;
+
+    /// The sequence number before the first record that arrived at `moment` or later, ns since the
+    /// epoch; the latest one when none did.
+    fn arrived_before(&self, moment: i64) -> Result<i64, StoreError>;
 
     /// The records with sequence numbers above `after` and up to `upto` that `query`'s project,
     /// room, service, system and signals leave in, in the order of their numbers. A span that

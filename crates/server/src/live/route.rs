@@ -19,11 +19,13 @@ use std::sync::Arc;
 /// were kept, in the order of their arrival), `gap` with a `Gap` (records were left out, and why),
 /// `heartbeat` and `end` with a `Position`. The id of an event is its cursor: who comes back with it
 /// as `cursor` or `Last-Event-ID` misses nothing and hears nothing twice. A span that changed comes
-/// again; its identity is (trace_id, span_id).
+/// again; its identity is (trace_id, span_id). A stream that does not start at now says `heartbeat` when
+/// it has caught up.
 #[utoipa::path(get, path = "/api/v1/stream",
     params(
-        ("cursor" = Option<String>, Query, description = "Go on after this event"),
-        ("since" = Option<String>, Query, description = "Without a cursor: start with what was received from this moment on; absent starts at now"),
+        ("cursor" = Option<String>, Query, description = "Go on after this event; absent starts at now"),
+        ("since" = Option<String>, Query, description = "Without a cursor: start with what arrived at this moment or later"),
+        ("last" = Option<u32>, Query, description = "Without either: start so many records back, wanted or not; up to 1,000,000"),
         ("until" = Option<String>, Query, description = "End at this cursor, for example at `to` of a gap"),
         ("Last-Event-ID" = Option<String>, Header, description = "As `cursor`, and before it: what a browser sends when it comes back"),
         ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
@@ -74,16 +76,23 @@ fn not_a_cursor(parameter: &str) -> Problem {
 
 /// Where the stream starts. What a browser sends by itself is never refused: it would come back
 /// with the same again.
-async fn start(app: &App, headers: &HeaderMap, query: &StreamQuery) -> Result<Start, Problem> {
+async fn start(app: &App, headers: &HeaderMap, query: &StreamQuery) -> Result<Start, Failure> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     if let Some(last) = last.filter(|last| !last.is_empty()) {
         return Ok(read_cursor(&app.hub, last).unwrap_or_else(|| Start::Unknown(last.to_owned())));
     }
-    match (&query.cursor, query.since) {
-        (Some(cursor), _) => read_cursor(&app.hub, cursor).ok_or_else(|| not_a_cursor("cursor")),
-        (None, Some(since)) => Ok(Start::After(
-            app.ask(move |store| store.last_before(since)).await?,
-        )),
-        (None, None) => Ok(Start::Now),
+    if let Some(cursor) = &query.cursor {
+        return Ok(read_cursor(&app.hub, cursor).ok_or_else(|| not_a_cursor("cursor"))?);
     }
+    if let Some(moment) = query.since {
+        let before = app.ask(move |store| store.arrived_before(moment)).await?;
+        return Ok(Start::After(before));
+    }
+    let Some(last) = query.last else {
+        return Ok(Start::Now);
+    };
+    // A place among what is removed would be told as a gap, though nobody asked for it by name.
+    let position = app.ask(meshscope_store::Store::position).await?;
+    let start = position.last.saturating_sub(i64::from(last));
+    Ok(Start::After(start.max(position.removed)))
 }

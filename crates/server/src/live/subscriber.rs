@@ -45,6 +45,8 @@ pub(super) struct Subscriber {
     until: Option<i64>,
     /// It has been at the head: from then on it must keep up.
     live: bool,
+    /// It started at a place of its own, and is to be told when it is at the head.
+    behind: bool,
     head: watch::Receiver<Head>,
     ready: VecDeque<Bytes>,
     view: Option<View>,
@@ -78,6 +80,7 @@ impl Subscriber {
             cursor: latest,
             until,
             live: false,
+            behind: false,
             head,
             ready: VecDeque::new(),
             view: None,
@@ -91,7 +94,10 @@ impl Subscriber {
         subscriber.ready.push_back(Bytes::from_static(b"retry: 1000\n\n"));
         match start {
             Start::Now => {}
-            Start::After(sequence) if sequence <= latest => subscriber.cursor = sequence,
+            Start::After(sequence) if sequence <= latest => {
+                subscriber.behind = true;
+                subscriber.cursor = sequence;
+            }
             Start::After(sequence) => {
                 let from = subscriber.hub.cursor(sequence);
                 subscriber.gap(from, latest, GapReason::UnknownCursor);
@@ -164,6 +170,10 @@ impl Subscriber {
         }
         if self.cursor >= target {
             self.live = true;
+            if std::mem::take(&mut self.behind) {
+                self.tell_position("heartbeat");
+                return Some(());
+            }
             self.wait().await;
             return Some(());
         }

@@ -14,6 +14,7 @@ mod crowd;
 mod follower;
 mod lists;
 mod order;
+mod start;
 
 use common::{Server, args};
 use meshscope_server::config::Config;

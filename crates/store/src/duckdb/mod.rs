@@ -28,6 +28,7 @@ mod retention;
 mod rows;
 mod schema;
 mod search;
+mod services;
 mod sessions;
 mod slots;
 mod space;
@@ -49,9 +50,9 @@ use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSe
 use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
-    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, SessionDetail,
-    SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
-    UsageRowPage,
+    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, ServiceList,
+    ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage,
+    UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanEntry, SpanId, TraceId};
 use open::FILE;
@@ -416,8 +417,12 @@ impl Store for DuckDb {
         self.read(stream::position)
     }
 
-    fn last_before(&self, received: i64) -> Result<i64, StoreError> {
-        self.read(|connection| stream::last_before(connection, received))
+    fn services(&self, query: &ServiceQuery, now: i64) -> Result<ServiceList, StoreError> {
+        self.read(|connection| services::list(connection, query, now))
+    }
+
+    fn arrived_before(&self, moment: i64) -> Result<i64, StoreError> {
+        self.read(|connection| stream::arrived_before(connection, moment))
     }
 
     fn since(&self, query: &StreamQuery, after: i64, upto: i64) -> Result<LiveRecords, StoreError> {

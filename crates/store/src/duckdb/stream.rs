@@ -49,17 +49,6 @@ pub(super) fn last(connection: &Connection) -> Result<i64, StoreError> {
     Ok(last.unwrap_or(0).max(removed(connection)?))
 }
 
-/// The highest sequence number of what was received before a moment, or was removed since.
-pub(super) fn last_before(connection: &Connection, received: i64) -> Result<i64, StoreError> {
-    let sql = "SELECT greatest((SELECT max(sequence) FROM spans WHERE received < $1), \
-               (SELECT max(sequence) FROM logs WHERE received < $1), \
-               (SELECT max(sequence) FROM metric_points WHERE received < $1), 0)";
-    let last: i64 = connection
-        .query_row(sql, [received], |row| row.get(0))
-        .map_err(engine_error("read the last sequence number before a moment"))?;
-    Ok(last.max(removed(connection)?))
-}
-
 /// Which store this is, and which sequence numbers it can tell of.
 pub(super) fn position(connection: &Connection) -> Result<StreamPosition, StoreError> {
     let store = connection
@@ -70,6 +59,24 @@ pub(super) fn position(connection: &Connection) -> Result<StreamPosition, StoreE
         removed: removed(connection)?,
         last: last(connection)?,
     })
+}
+
+/// The sequence number before the first record that arrived at `moment` or later.
+pub(super) fn arrived_before(connection: &Connection, moment: i64) -> Result<i64, StoreError> {
+    let first = |table: &str| format!("(SELECT min(sequence) FROM {table} WHERE received >= {moment})");
+    let sql = format!(
+        "SELECT least({}, {}, {})",
+        first("spans"),
+        first("logs"),
+        first("metric_points")
+    );
+    let first: Option<i64> = connection
+        .query_row(&sql, [], |row| row.get(0))
+        .map_err(engine_error("find what arrived since"))?;
+    match first {
+        Some(first) => Ok((first - 1).max(removed(connection)?)),
+        None => last(connection),
+    }
 }
 
 /// What the records of these traces say of their session.

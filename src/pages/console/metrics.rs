@@ -1,0 +1,104 @@
+//! Metrics: every one as a small chart.
+
+use crate::charts::{self, Chart};
+use crate::client::{self, use_fetch};
+use crate::components::onboarding::Onboarding;
+use crate::components::states::Fetched;
+use crate::pages::metrics::plain;
+use crate::state::{now, param};
+use leptos::prelude::*;
+use meshscope_api::params::encode;
+use meshscope_api::{MetricDetail, MetricInfo, MetricList, Params};
+use meshscope_model::time::{HOUR, MINUTE};
+
+/// How many charts are drawn; words choose among more.
+const CHARTS: usize = 24;
+/// What a chart shows.
+const WINDOW: i64 = 15 * MINUTE;
+
+type Place = [Option<String>; 4];
+
+fn params(place: Place, since: Option<i64>) -> Params {
+    let mut params = Params::default();
+    for (name, value) in ["project", "room", "session", "service"].iter().zip(place) {
+        params.set(name, value);
+    }
+    let from = since.unwrap_or(now() - WINDOW).max(now() - 24 * HOUR);
+    params.set("from", Some(from));
+    params
+}
+
+/// The tab.
+#[component]
+pub(crate) fn MetricsTab() -> impl IntoView {
+    let place = ["project", "room", "session", "service"].map(param);
+    let place = Memo::new(move |_| place.map(|part| part.get()));
+    let since = expect_context::<super::follow::Console>().since;
+    let q = param("q");
+    let origin = client::origin();
+    let metrics = use_fetch(
+        move || Some((place.get(), since.get())),
+        move |(place, since), abort| {
+            let mut params = params(place, since);
+            params.set("limit", Some(1_000));
+            let origin = origin.clone();
+            async move { client::get::<MetricList>(&origin, "metrics", &params, abort.as_ref()).await }
+        },
+    );
+    // A chart is made when its metric is new, not each time the list is asked for.
+    let names = Memo::new(move |_| {
+        let q = q.get().unwrap_or_default().to_lowercase();
+        metrics.value.with(|list| {
+            let all = list.iter().flat_map(|list| &list.metrics);
+            let found = all.filter(|metric| metric.name.to_lowercase().contains(&q));
+            found.map(|metric| metric.name.clone()).collect::<Vec<_>>()
+        })
+    });
+    let more = move || {
+        let more = names.with(Vec::len).saturating_sub(CHARTS);
+        (more > 0).then(|| view! { <div class="sub">{more}" more: filter by name to see them"</div> })
+    };
+    let shown = move || names.get().into_iter().take(CHARTS).collect::<Vec<_>>();
+    view! {
+        <Fetched fetch=metrics what="metrics" content=|list: &MetricList| {
+            list.metrics.is_empty().then(|| view! { <Onboarding what="metrics" /> })
+        } />
+        <div class="multiples">
+            <For each=shown key=|name| name.clone() let:name><One name place since /></For>
+        </div>
+        {more}
+    }
+}
+
+/// One metric.
+#[component]
+fn One(name: String, place: Memo<Place>, since: Memo<Option<i64>>) -> impl IntoView {
+    let origin = client::origin();
+    let metric = use_fetch(
+        move || Some((place.get(), since.get())),
+        move |(place, since), abort| {
+            let mut params = params(place, since);
+            params.set("limit", Some(6));
+            let (origin, path) = (origin.clone(), format!("metrics/{}", encode(&name)));
+            async move { client::get::<MetricDetail>(&origin, &path, &params, abort.as_ref()).await }
+        },
+    );
+    view! {
+        <Fetched fetch=metric what="the series" content=|detail: &MetricDetail| {
+            let data = charts::metric(detail, plain)?;
+            let title = title(&detail.metric);
+            Some(view! { <Chart title data=Signal::stored(data) /> })
+        } />
+    }
+}
+
+fn title(metric: &MetricInfo) -> String {
+    let what = match metric.kind.as_str() {
+        "sum" => "increase",
+        "gauge" => "value",
+        _ => "mean",
+    };
+    format!("{} \u{b7} {what} {}", metric.name, metric.unit)
+        .trim_end()
+        .to_owned()
+}
