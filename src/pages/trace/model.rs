@@ -253,7 +253,7 @@ impl Model {
         self.now = now;
         let first = self.view.bounds().0;
         self.view.set_bounds(first, now);
-        self.minimap = None;
+        self.outdate();
         true
     }
 
@@ -338,6 +338,11 @@ impl Model {
     pub(crate) fn changed_rows(&mut self) {
         self.scroll.resize(self.rows.len(), self.frame.lines_height());
         self.hover = None;
+        self.outdate();
+    }
+
+    /// The minimap is of something else now.
+    fn outdate(&mut self) {
         self.stale = true;
         if self.loaded.tree.len() <= QUICK {
             self.refresh();
