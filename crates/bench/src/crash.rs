@@ -69,6 +69,9 @@ fn clients() -> Vec<Client> {
         .collect()
 }
 
+/// Every other server answers from the journal whenever it can.
+const JOURNAL: [&str; 2] = ["--journal-at", "1"];
+
 pub(crate) fn run(options: Options) -> Result<(), String> {
     let Options { kills, seed } = options;
     println!("crash: {kills} kills, seed {seed}; spans, logs and metric points over OTLP/HTTP and gRPC");
@@ -82,7 +85,8 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     for kill in 1..=kills {
         let dice = mix(seed ^ mix(kill));
         let moment = Moment::of(dice);
-        let after = crash(dir.path(), &mut clients, moment, dice >> 8)?;
+        let options: &[&str] = if kill % 2 == 0 { &JOURNAL } else { &[] };
+        let after = crash(dir.path(), options, &mut clients, moment, dice >> 8)?;
         let open: usize = clients.iter().map(|client| client.open.len()).sum();
         let mut server = Server::start(dir.path(), &[])?;
         ready.add(server.ready_after);
@@ -130,13 +134,19 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
 }
 
 /// Starts the server, lets the clients send, and kills it; returns how long it had run.
-fn crash(dir: &Path, clients: &mut [Client], moment: Moment, dice: u64) -> Result<Duration, String> {
+fn crash(
+    dir: &Path,
+    options: &[&str],
+    clients: &mut [Client],
+    moment: Moment,
+    dice: u64,
+) -> Result<Duration, String> {
     if let Moment::Start = moment {
         let after = Duration::from_micros(dice % 200_000);
         Server::kill_starting(dir, after)?;
         return Ok(after);
     }
-    let mut server = Server::start(dir, &[])?;
+    let mut server = Server::start(dir, options)?;
     let (http, grpc) = (server.http.clone(), server.grpc.clone());
     let (begin, stop) = (Instant::now(), AtomicBool::new(false));
     let load = Duration::from_millis(100 + dice % 1_000);

@@ -7,6 +7,7 @@ use crate::stats::Stats;
 use meshscope_analysis::Prices;
 use meshscope_api::Listener;
 use meshscope_store::Store;
+use meshscope_store::journal::Journal;
 use meshscope_store::writer::Writer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,7 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) writer: Writer,
+    pub(crate) journal: Arc<Journal>,
     pub(crate) prices: Prices,
     pub(crate) stats: Arc<Stats>,
     pub(crate) listeners: Vec<Listener>,
@@ -41,7 +43,7 @@ impl App {
     pub(crate) fn new(
         config: Config,
         store: Arc<dyn Store>,
-        writer: Writer,
+        (writer, journal): (Writer, Arc<Journal>),
         stats: Arc<Stats>,
         hub: Arc<Hub>,
         listeners: Vec<Listener>,
@@ -53,6 +55,7 @@ impl App {
             config,
             store,
             writer,
+            journal,
             prices,
             stats,
             listeners,

@@ -36,6 +36,10 @@ pub struct ServeArgs {
     /// Records that may wait to be written before senders are told to come back [default: 500000].
     #[arg(long, env = "MESHSCOPE_QUEUE_RECORDS")]
     pub queue_records: Option<usize>,
+    /// When so many records wait to be written, requests are answered as soon as the journal has them; 0 turns that off
+    /// [default: 8000].
+    #[arg(long, env = "MESHSCOPE_JOURNAL_AT", value_name = "RECORDS")]
+    pub journal_at: Option<usize>,
     /// Largest body as sent, in MiB [default: 64].
     #[arg(long, env = "MESHSCOPE_MAX_BODY_MIB")]
     pub max_body_mib: Option<usize>,
@@ -123,6 +127,8 @@ pub struct Config {
     pub studio_dir: Option<PathBuf>,
     /// Records that may wait.
     pub queue_records: usize,
+    /// How many records wait when requests are answered from the journal; 0 is never.
+    pub journal_at: usize,
     /// Largest body as sent, bytes.
     pub max_body: usize,
     /// Largest body after decompression, bytes.
@@ -197,6 +203,7 @@ impl Config {
             otlp_grpc: args.otlp_grpc.or(file.otlp_grpc).unwrap_or(loopback(4317)),
             studio_dir: args.studio_dir.or(file.studio_dir),
             queue_records: args.queue_records.or(file.queue_records).unwrap_or(500_000),
+            journal_at: args.journal_at.or(file.journal_at).unwrap_or(8_000),
             max_body: args
                 .max_body_mib
                 .or(file.max_body_mib)

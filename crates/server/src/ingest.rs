@@ -1,6 +1,7 @@
 //! From bytes to durable records: the one way in for every receiver.
 
 use crate::app::{App, now};
+use crate::journal::Kept;
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use meshscope_analysis::Prices;
@@ -42,7 +43,14 @@ pub(crate) async fn ingest(
     body: Bytes,
     fallback: Fallback,
 ) -> Result<Rejected, Problem> {
-    let (_, rejected) = ingest_with(app, signal, fallback, move || decode(signal, encoding, &body)).await?;
+    let kept = Kept {
+        signal,
+        encoding,
+        fallback: fallback.clone(),
+        body: body.clone(),
+    };
+    let read = move || decode(signal, encoding, &body);
+    let (_, rejected) = keep(app, signal, fallback, read, Some(kept)).await?;
     Ok(rejected)
 }
 
@@ -54,11 +62,23 @@ pub(crate) async fn ingest_with(
     fallback: Fallback,
     read: impl FnOnce() -> Result<Decoded, DecodeError> + Send + 'static,
 ) -> Result<(usize, Rejected), Problem> {
+    keep(app, signal, fallback, read, None).await
+}
+
+/// The same; `kept` is what the journal takes when much waits.
+async fn keep(
+    app: &Arc<App>,
+    signal: Signal,
+    fallback: Fallback,
+    read: impl FnOnce() -> Result<Decoded, DecodeError> + Send + 'static,
+    kept: Option<Kept>,
+) -> Result<(usize, Rejected), Problem> {
     let worker = Arc::clone(app);
-    let decoded = tokio::task::spawn_blocking(move || -> Result<Decoded, Problem> {
+    let decoded = tokio::task::spawn_blocking(move || -> Result<_, Problem> {
         let mut decoded = read().map_err(|error| Problem::invalid_body(error.to_string()))?;
         complete(&worker.prices, &mut decoded.batch, &fallback);
-        Ok(decoded)
+        let ticket = kept.and_then(|kept| worker.journalled(&kept));
+        Ok((decoded, ticket))
     });
     let decoded = decoded.await.unwrap_or_else(|error| {
         tracing::error!(%error, "a decoder panicked");
@@ -66,7 +86,7 @@ pub(crate) async fn ingest_with(
             "the body could not be decoded; the server's log says more",
         ))
     });
-    let Decoded { batch, rejected } = match decoded {
+    let (Decoded { batch, rejected }, ticket) = match decoded {
         Ok(decoded) => decoded,
         Err(problem) => {
             app.stats.problem(signal, 0, &problem.detail, now());
@@ -78,7 +98,11 @@ pub(crate) async fn ingest_with(
             .problem(signal, rejected.records, &rejected.message(), now());
     }
     let kept = batch.len();
-    match app.writer.submit(batch).await {
+    let submitted = match ticket {
+        Some(ticket) => app.writer.submit_kept(batch, ticket),
+        None => app.writer.submit(batch).await,
+    };
+    match submitted {
         Ok(()) => Ok((kept, rejected)),
         Err(error @ (WriteError::Full { .. } | WriteError::Closed)) => {
             Err(Problem::unavailable(error.to_string()))

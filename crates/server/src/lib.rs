@@ -12,6 +12,7 @@ mod doors;
 mod grpc;
 mod health;
 mod ingest;
+mod journal;
 mod life;
 mod live;
 mod mcp_mesh;

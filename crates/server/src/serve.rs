@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::live::Hub;
 use crate::stats::Stats;
 use crate::studio::Studio;
-use crate::{api, auth, grpc, health, mcp_mesh, metrics, otlp, prices, retention};
+use crate::{api, auth, grpc, health, journal, mcp_mesh, metrics, otlp, prices, retention};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Method, header};
@@ -102,13 +102,19 @@ pub async fn start(config: Config) -> Result<Running, String> {
     );
     let prices = prices::load(&config)?;
     let stats = Arc::new(Stats::default());
+    let journal = journal::open(&config.data_dir, &*store, &prices)?;
     let position = store.position().map_err(|error| error.to_string())?;
     let hub = Arc::new(Hub::new(position, config.stream_buffer, config.stream_behind));
     let (counted, told) = (Arc::clone(&stats), Arc::clone(&hub));
-    let writer = Writer::start(Arc::clone(&store), config.queue_records, move |commit| {
-        counted.written(&commit.written, commit.took);
-        told.publish(commit.batches, commit.written.changes)
-    })
+    let writer = Writer::start(
+        Arc::clone(&store),
+        config.queue_records,
+        Some(Arc::clone(&journal)),
+        move |commit| {
+            counted.written(&commit.written, commit.took);
+            told.publish(commit.batches, commit.written.changes)
+        },
+    )
     .map_err(|error| format!("cannot start the writer: {error}"))?;
     let listener = |name: &str, address: SocketAddr| Listener {
         name: name.to_owned(),
@@ -119,7 +125,15 @@ pub async fn start(config: Config) -> Result<Running, String> {
         listener("otlp_http", otlp_http),
         listener("otlp_grpc", otlp_grpc),
     ];
-    let app = Arc::new(App::new(config, store, writer, stats, hub, listeners, prices));
+    let app = Arc::new(App::new(
+        config,
+        store,
+        (writer, journal),
+        stats,
+        hub,
+        listeners,
+        prices,
+    ));
 
     let (stop, stopped) = watch::channel(false);
     let (stop_api, api_stopped) = watch::channel(false);

@@ -6,6 +6,7 @@
 
 mod changes;
 mod duckdb;
+pub mod journal;
 pub mod stop;
 pub mod writer;
 

@@ -1,5 +1,7 @@
-//! Group commit: what waits becomes one transaction, and every request is answered after it.
+//! Group commit: what waits becomes one transaction. Every request is answered after it, or, when
+//! much waits, as soon as the journal has it.
 
+use crate::journal::{Journal, Ticket};
 use crate::{Store, StoreError, Written};
 use meshscope_model::Batch;
 use std::collections::VecDeque;
@@ -9,7 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How many records one transaction takes at the most; what waits beyond goes into the next.
-const GROUP: usize = 200_000;
+const GROUP: usize = 250_000;
+/// How long the writer rests before it tries again to write what the journal has.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Why a batch was not kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +60,15 @@ pub struct Commit {
 
 struct Job {
     batch: Batch,
-    reply: oneshot::Sender<Result<(), WriteError>>,
+    answer: Answer,
+}
+
+/// Who is to learn that a batch is durable.
+enum Answer {
+    /// One that waits for it.
+    Reply(oneshot::Sender<Result<(), WriteError>>),
+    /// The journal, whose sender was answered.
+    Journal(Ticket),
 }
 
 #[derive(Default)]
@@ -71,6 +83,7 @@ struct Shared {
     queue: Mutex<Queue>,
     arrived: Condvar,
     capacity: usize,
+    journal: Option<Arc<Journal>>,
 }
 
 impl Shared {
@@ -89,16 +102,19 @@ pub struct Writer {
 impl Writer {
     /// Starts the writer; `capacity` is how many records may wait before it refuses more.
     /// `committed` is told of each commit, on the writer's own thread, before its requests are
-    /// answered; what it returns is dropped after that.
+    /// answered; what it returns is dropped after that. `journal` is where [`Self::submit_kept`]'s
+    /// batches are kept.
     pub fn start<T>(
         store: Arc<dyn Store>,
         capacity: usize,
+        journal: Option<Arc<Journal>>,
         committed: impl Fn(Commit) -> T + Send + 'static,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             arrived: Condvar::new(),
             capacity,
+            journal,
         });
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -130,10 +146,34 @@ impl Writer {
                 });
             }
             queue.records += batch.len();
-            queue.jobs.push_back(Job { batch, reply });
+            let answer = Answer::Reply(reply);
+            queue.jobs.push_back(Job { batch, answer });
         }
         self.shared.arrived.notify_one();
         answer.await.unwrap_or(Err(WriteError::Closed))
+    }
+
+    /// Takes a batch that the journal has.
+    pub fn submit_kept(&self, batch: Batch, ticket: Ticket) -> Result<(), WriteError> {
+        let mut queue = self.shared.lock();
+        if queue.closed {
+            // The journal is read with the next start.
+            return Err(WriteError::Closed);
+        }
+        queue.records += batch.len();
+        let answer = Answer::Journal(ticket);
+        queue.jobs.push_back(Job { batch, answer });
+        drop(queue);
+        self.shared.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Whether a request had better be answered from the journal: `at` records or more wait to be
+    /// written, and there is room for as many again.
+    #[must_use]
+    pub fn is_behind(&self, at: usize) -> bool {
+        let records = self.shared.lock().records;
+        records >= at && records < self.shared.capacity / 2
     }
 
     /// How the queue stands.
@@ -182,33 +222,34 @@ fn work<T>(shared: &Shared, store: &dyn Store, committed: &dyn Fn(Commit) -> T) 
             Err(error) => Err((error, batches)),
         }
     };
-    while let Some((batches, replies)) = take(shared) {
+    while let Some((batches, answers)) = take(shared) {
         let records: usize = batches.iter().map(Batch::len).sum();
         match write(batches) {
-            Ok(_leftover) => replies.into_iter().for_each(|reply| answer(reply, Ok(()))),
+            Ok(_leftover) => answers
+                .into_iter()
+                .for_each(|answer| shared.answer(answer, Ok(()))),
             // No batch is at fault, so that there is no use in trying each by itself.
-            Err((error @ (StoreError::Full { .. } | StoreError::Lost { .. }), _)) => {
+            Err((error @ (StoreError::Full { .. } | StoreError::Lost { .. }), batches)) => {
                 tracing::error!(%error, records, "nothing can be kept for the moment");
-                replies
-                    .into_iter()
-                    .for_each(|reply| answer(reply, Err(WriteError::Unavailable(error.to_string()))));
+                let error = WriteError::Unavailable(error.to_string());
+                let records = shared.take_back(batches, answers, &error);
+                shared.lock().records -= records;
+                continue;
             }
             Err((error, batches)) if batches.len() == 1 => {
                 tracing::error!(%error, records, "a batch was not kept");
-                replies
-                    .into_iter()
-                    .for_each(|reply| answer(reply, Err(WriteError::Failed(error.to_string()))));
+                for answer in answers {
+                    shared.answer(answer, Err(WriteError::Failed(error.to_string())));
+                }
             }
             // One of them is at fault: each by itself, so that it alone fails.
             Err((error, batches)) => {
                 tracing::warn!(%error, records, "a group was not kept; trying its batches one by one");
-                for (batch, reply) in batches.into_iter().zip(replies) {
+                for (batch, answer) in batches.into_iter().zip(answers) {
                     let result = write(vec![batch]);
                     let kept = result.as_ref().map(|_| ());
-                    answer(
-                        reply,
-                        kept.map_err(|(error, _)| WriteError::Failed(error.to_string())),
-                    );
+                    let kept = kept.map_err(|(error, _)| WriteError::Failed(error.to_string()));
+                    shared.answer(answer, kept);
                 }
             }
         }
@@ -216,13 +257,58 @@ fn work<T>(shared: &Shared, store: &dyn Store, committed: &dyn Fn(Commit) -> T) 
     }
 }
 
-fn answer(reply: oneshot::Sender<Result<(), WriteError>>, result: Result<(), WriteError>) {
-    if reply.send(result).is_err() {
-        tracing::debug!("a client went before its records were durable");
+impl Shared {
+    fn answer(&self, answer: Answer, result: Result<(), WriteError>) {
+        match (answer, result) {
+            (Answer::Reply(reply), result) => {
+                if reply.send(result).is_err() {
+                    tracing::debug!("a client went before its records were durable");
+                }
+            }
+            (Answer::Journal(ticket), Ok(())) => {
+                if let Some(journal) = &self.journal {
+                    journal.applied(ticket);
+                }
+            }
+            (Answer::Journal(_), Err(error)) => {
+                tracing::error!(%error, "a batch stays in the journal, and is tried again with the next start");
+            }
+        }
+    }
+
+    /// Refuses those who wait, and puts back in front what the journal has, to be tried again in a
+    /// moment; returns how many records were refused. When the writer is to end, nothing is put
+    /// back: the journal is read with the next start.
+    fn take_back(&self, batches: Vec<Batch>, answers: Vec<Answer>, error: &WriteError) -> usize {
+        let (mut refused, mut again) = (0, Vec::new());
+        for (batch, answer) in batches.into_iter().zip(answers) {
+            match answer {
+                Answer::Journal(_) => again.push(Job { batch, answer }),
+                Answer::Reply(_) => {
+                    refused += batch.len();
+                    self.answer(answer, Err(error.clone()));
+                }
+            }
+        }
+        if again.is_empty() {
+            return refused;
+        }
+        let mut queue = self.lock();
+        if !queue.closed {
+            let waited = self
+                .arrived
+                .wait_timeout_while(queue, AGAIN, |queue| !queue.closed);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if queue.closed {
+            return refused + again.iter().map(|job| job.batch.len()).sum::<usize>();
+        }
+        again.into_iter().rev().for_each(|job| queue.jobs.push_front(job));
+        refused
     }
 }
 
-type Group = (Vec<Batch>, Vec<oneshot::Sender<Result<(), WriteError>>>);
+type Group = (Vec<Batch>, Vec<Answer>);
 
 /// Waits for jobs and takes as many as one transaction holds; `None` when closed and empty.
 fn take(shared: &Shared) -> Option<Group> {
@@ -242,7 +328,7 @@ fn take(shared: &Shared) -> Option<Group> {
         records += job.batch.len();
         if let Some(job) = queue.jobs.pop_front() {
             group.0.push(job.batch);
-            group.1.push(job.reply);
+            group.1.push(job.answer);
         }
     }
     Some(group)

@@ -592,7 +592,7 @@ fn a_restart_finds_everything_and_still_counts_once() {
 #[tokio::test]
 async fn the_writer_answers_after_the_commit_and_refuses_when_full() {
     let store = Arc::new(DuckDb::in_memory().unwrap());
-    let writer = Writer::start(Arc::clone(&store) as Arc<dyn Store>, 10, |_| {}).unwrap();
+    let writer = Writer::start(Arc::clone(&store) as Arc<dyn Store>, 10, None, |_| {}).unwrap();
     writer
         .submit(batch((1..=30).map(|n| span(1, n, 1_000)).collect()))
         .await

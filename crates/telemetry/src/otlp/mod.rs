@@ -45,6 +45,9 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Traces, Self::Logs, Self::Metrics];
+
     /// `traces`, `logs` or `metrics`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
