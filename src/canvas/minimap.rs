@@ -2,7 +2,6 @@
 
 use super::painter::Painter;
 use super::theme::Theme;
-use meshscope_analysis::Segment;
 use meshscope_layout::{Minimap, TimeView, Waterfall};
 use meshscope_model::columns::flag;
 
@@ -19,8 +18,8 @@ pub(crate) struct Overview<'a> {
     pub map: &'a Minimap,
     /// How many lanes it has, and how high each is.
     pub lanes: (usize, f64),
-    /// The critical path; empty where it is not shown.
-    pub critical: &'a [Segment],
+    /// The critical path, from px to px; empty where it is not shown.
+    pub critical: &'a [(f64, f64)],
     /// Where finds start, px.
     pub finds: &'a [f64],
     /// Colours.
@@ -48,18 +47,14 @@ pub(crate) fn draw(p: &mut dyn Painter, o: &Overview<'_>) {
         p.rect(color, x, y, w, (lane_height - 0.5).max(1.0));
     }
     let y = 4.0 + lanes as f64 * lane_height + 3.0;
-    // Stretches that a px cannot tell apart are drawn as one.
-    let mut drawn = f64::NEG_INFINITY;
-    for segment in o.critical {
-        let (x0, x1) = (o.view.x_of(segment.start).max(drawn), o.view.x_of(segment.end));
-        if x1 > drawn {
-            let end = x1.max(x0 + 1.0);
-            p.rect(&theme.hues[2], x0, y, end - x0, 2.0);
-            drawn = end;
-        }
+    for (x0, x1) in o.critical {
+        p.rect(&theme.hues[2], *x0, y, x1 - x0, 2.0);
     }
     for x in o.finds {
+        p.alpha(0.35);
         p.rect(&theme.warn, *x, 0.0, 1.5, MINIMAP_HEIGHT - 1.0);
+        p.alpha(1.0);
+        p.rect(&theme.warn, *x, MINIMAP_HEIGHT - 7.0, 1.5, 6.0);
     }
     p.rect(&theme.line, 0.0, MINIMAP_HEIGHT - 1.0, width, 1.0);
 }

@@ -73,7 +73,7 @@ async fn fill(server: &Server) {
     send(
         server,
         "callee",
-        vec![span(SKEWED, 2, 1, "serve", (-50, 30), 2, "")],
+        vec![span(SKEWED, 2, 1, "serve", (-50, 50), 2, "")],
     )
     .await;
 }
@@ -377,6 +377,6 @@ async fn clocks_that_differ_are_told_and_set_right_when_asked() {
     browser.sees("clocks corrected by up to 50 ms").await;
     let whole = 100.0 * 1.05;
     stands(&browser, 0, 0.0, 100.0 / whole).await;
-    stands(&browser, 1, 0.0, 80.0 / whole).await;
+    stands(&browser, 1, 0.0, 100.0 / whole).await;
     browser.stop().await;
 }

@@ -89,8 +89,8 @@ const MOVE: &str = r"
         moves[what](n);
         handler = performance.now() - begin;
         n += 1;
-        // The page's own frame comes before the next look at it.
-        __raf(() => __raf(tick));
+        // The page asked for its frame before this asks for the next look: it is painted by then.
+        __raf(tick);
     };
     __raf(tick);
 ";

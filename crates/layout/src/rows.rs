@@ -211,7 +211,7 @@ impl Rows {
         let mut inside = Vec::new();
         if !empty {
             let depth = self.lines.get(line).map_or(0, |line| line.depth);
-            self.walk(tree, places, group, depth + 1, &mut inside);
+            self.walk(tree, places, group, None, depth + 1, &mut inside);
         }
         self.lines.splice(line + 1..next, inside);
     }
@@ -233,18 +233,45 @@ impl Rows {
         self.expand_to(tree, 0);
     }
 
-    /// Unfolds everything down to `depth` and folds what is there: nothing deeper is visible.
+    /// Unfolds everything down to `depth` and folds what is there and all below it: nothing
+    /// deeper is visible, and what is then unfolded shows one level more.
     pub fn expand_to(&mut self, tree: &Tree, depth: u32) {
-        self.expand_all(tree);
-        let lines = std::mem::take(&mut self.lines);
+        self.collapsed.clear();
+        self.unfold_groups();
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.clear();
+        self.walk(tree, 0..tree.len() as u32, 0, Some(depth), 0, &mut lines);
         for line in lines.iter().filter(|line| line.depth >= depth) {
-            if line.group {
-                self.unfolded.remove(line.span);
-            } else if self.below(tree, line.span) > 0 {
-                self.collapsed.insert(line.span);
+            self.fold_below(tree, *line);
+        }
+        self.lines = lines;
+    }
+
+    /// Folds what a line stands for and all below it; the lines are left as they are.
+    fn fold_below(&mut self, tree: &Tree, line: Line) {
+        let from = tree.position(line.span);
+        let first = self.folding.next_from(from);
+        let own = self
+            .folding
+            .groups()
+            .get(first)
+            .filter(|group| group.first == line.span);
+        let to = match own.filter(|_| line.group) {
+            Some(group) => group.to,
+            None => from + tree.size(line.span),
+        };
+        // The group that starts with a span stands above it, not below.
+        let skipped = usize::from(own.is_some() && !line.group);
+        let inside = self.folding.groups().iter().skip(first + skipped);
+        for group in inside.take_while(|group| group.from < to) {
+            self.unfolded.remove(group.first);
+        }
+        let rows = tree.order().get(from as usize..to as usize).unwrap_or_default();
+        for row in rows {
+            if tree.size(*row) > 1 && self.below(tree, *row) > 0 {
+                self.collapsed.insert(*row);
             }
         }
-        self.rebuild(tree);
     }
 
     /// Folds everything but the way from the root to `span`; gives its line, `None` when it is
@@ -292,7 +319,7 @@ impl Rows {
     fn rebuild(&mut self, tree: &Tree) {
         let mut lines = std::mem::take(&mut self.lines);
         lines.clear();
-        self.walk(tree, 0..tree.len() as u32, 0, 0, &mut lines);
+        self.walk(tree, 0..tree.len() as u32, 0, None, 0, &mut lines);
         self.lines = lines;
     }
 
@@ -302,8 +329,16 @@ impl Rows {
     }
 
     /// Adds the lines of a part of the tree's order; `group` is the first group that may start
-    /// there, `depth` that of its top.
-    fn walk(&self, tree: &Tree, places: Range<u32>, group: usize, depth: u32, lines: &mut Vec<Line>) {
+    /// there, `depth` that of its top. What stands at `deepest` counts as folded.
+    fn walk(
+        &self,
+        tree: &Tree,
+        places: Range<u32>,
+        group: usize,
+        deepest: Option<u32>,
+        depth: u32,
+        lines: &mut Vec<Line>,
+    ) {
         let mut groups = self.folding.groups().iter().skip(group).peekable();
         // Where the subtrees and groups end that we are in.
         let mut ends: Vec<u32> = Vec::new();
@@ -315,12 +350,10 @@ impl Rows {
             while ends.pop_if(|end| *end <= place).is_some() {}
             while groups.next_if(|group| group.from < place).is_some() {}
             let mut push = |group: bool, end: u32, folded: bool| {
-                lines.push(Line {
-                    span,
-                    depth: depth + ends.len() as u32,
-                    group,
-                });
-                if !folded {
+                let depth = depth + ends.len() as u32;
+                lines.push(Line { span, depth, group });
+                let folded = folded || deepest.is_some_and(|deepest| depth >= deepest);
+                if !folded && end > place + 1 {
                     ends.push(end);
                 }
                 folded

@@ -14,6 +14,8 @@ use std::sync::Arc;
 /// What came is built into a tree each time when there is this many times more of it, so that
 /// all the building together costs little more than the last one.
 const GROWTH: usize = 4;
+/// Nothing is drawn between when so great a part of the spans is here and when all are.
+const PART: u64 = 8;
 /// A trace that has been quiet for so long is not asked for again, ns.
 const QUIET: i64 = 2 * MINUTE;
 /// Progress is told of what takes longer, ns.
@@ -123,8 +125,10 @@ pub(crate) fn use_trace(id: Memo<String>) -> TraceLoad {
                     if now() - begun > LONG && progress.try_get_untracked().is_some() {
                         progress.set(Some(so_far));
                     }
-                    let all = so_far.expected.is_some_and(|all| all <= so_far.spans);
-                    if columns.len() >= next && !all {
+                    // What is nearly whole is not worth the memory of a second time.
+                    let soon = so_far.expected.is_some_and(|all| all / PART <= so_far.spans);
+                    let first = next == 1 && so_far.expected.is_some_and(|all| all > so_far.spans);
+                    if columns.len() >= next && (first || !soon) {
                         next = columns.len().saturating_mul(GROWTH);
                         let loaded = Arc::new(Loaded::new(columns.clone()));
                         part.try_set(Some((of.clone(), loaded)));

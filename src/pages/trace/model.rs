@@ -31,6 +31,8 @@ pub(crate) const SCROLLBAR: f64 = 12.0;
 
 /// Width of the names where there is room for it, CSS pixels.
 const NAME_WIDTH: f64 = 300.0;
+/// With more spans the minimap waits until nothing moves: to make it takes longer than a frame.
+const QUICK: usize = 20_000;
 /// Where the surface is narrower, no figures are shown that were not asked for, CSS pixels.
 const ROOMY: f64 = 760.0;
 
@@ -79,11 +81,11 @@ pub(crate) struct Model {
     /// The lines on the screen as drawn last.
     pub drawn: Vec<Row>,
     folded_flags: Vec<u8>,
-    /// The critical path, by time.
+    /// The critical path, by span and time.
     critical: Vec<Segment>,
-    /// The same by span.
-    critical_by_span: Vec<Segment>,
     minimap: Option<Minimap>,
+    /// The minimap is of lines as they were.
+    stale: bool,
     /// Where finds are on minimap and scroll bar.
     finds: Option<Finds>,
     /// Changes when the minimap does.
@@ -138,8 +140,8 @@ impl Model {
             drawn: Vec::new(),
             folded_flags: Vec::new(),
             critical: Vec::new(),
-            critical_by_span: Vec::new(),
             minimap: None,
+            stale: false,
             finds: None,
             map_version: 0,
             hues: Vec::new(),
@@ -188,9 +190,8 @@ impl Model {
             .main_root()
             .map(|root| critical_path(columns, tree, root))
             .unwrap_or_default();
-        self.critical_by_span = self.critical.clone();
-        self.critical_by_span
-            .sort_unstable_by_key(|part| (part.row, part.start));
+        self.critical.sort_unstable_by_key(|part| (part.row, part.start));
+        self.critical.shrink_to_fit();
         self.hues = hues(columns);
         self.figures.forget();
         self.hover = None;
@@ -206,6 +207,7 @@ impl Model {
             self.make_rows();
         }
         self.changed_rows();
+        self.refresh();
         self.set_gaps();
         self.want();
     }
@@ -251,7 +253,7 @@ impl Model {
         self.now = now;
         let first = self.view.bounds().0;
         self.view.set_bounds(first, now);
-        self.minimap = None;
+        self.outdate();
         true
     }
 
@@ -335,9 +337,25 @@ impl Model {
     /// Call after lines came or went.
     pub(crate) fn changed_rows(&mut self) {
         self.scroll.resize(self.rows.len(), self.frame.lines_height());
-        self.minimap = None;
-        self.finds = None;
         self.hover = None;
+        self.outdate();
+    }
+
+    /// The minimap is of something else now.
+    fn outdate(&mut self) {
+        self.stale = true;
+        if self.loaded.tree.len() <= QUICK {
+            self.refresh();
+        }
+    }
+
+    /// Has the minimap made anew that is of lines as they were; false when there is none.
+    pub(crate) fn refresh(&mut self) -> bool {
+        if self.stale {
+            self.minimap = None;
+            self.finds = None;
+        }
+        std::mem::take(&mut self.stale)
     }
 
     /// The layout's view of all this.

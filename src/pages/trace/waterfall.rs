@@ -279,7 +279,6 @@ fn keys(
                 if stage.change(|model| model.key(other)) != Some(true) {
                     return;
                 }
-                stage.hear();
             }
         }
         event.prevent_default();

@@ -365,14 +365,17 @@ struct Growth {
 }
 
 impl Growth {
-    /// Makes room for the chunk: by doubling, but not beyond what will come.
+    /// Makes room for the chunk: by doubling; where it is known how many come, by more at once but
+    /// not beyond them, so that little memory is left behind in pieces.
     fn reserve<T>(&self, column: &mut Vec<T>) {
         let needed = column.len() + self.spans;
         if needed <= column.capacity() {
             return;
         }
-        let doubled = needed.max(column.len() * 2);
-        let room = self.most.map_or(doubled, |most| doubled.min(most).max(needed));
+        let room = match self.most {
+            Some(most) => needed.saturating_mul(16).min(most).max(needed),
+            None => needed.max(column.len() * 2),
+        };
         column.reserve_exact(room - column.len());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::load::Loaded;
 use crate::pages::sessions::cost;
-use meshscope_analysis::{Group, own_time, subtree_flags, subtree_sums};
+use meshscope_analysis::{Group, own_time};
 use meshscope_layout::format;
 use meshscope_model::columns::ABSENT;
 use meshscope_model::{Operation, SpanColumns};
@@ -54,13 +54,47 @@ impl Figure {
     }
 }
 
-/// Sums over each span and all below it: made when a column asks for them.
+/// A figure that few spans have, for sums over stretches of the tree's order: one entry a figure.
+#[derive(Debug, Default)]
+struct Sparse {
+    /// Places that have one, ascending.
+    places: Vec<u32>,
+    /// The sum up to and with each; what goes over the ends comes back in the difference.
+    sums: Vec<i64>,
+}
+
+impl Sparse {
+    fn new(loaded: &Loaded, of: &dyn Fn(usize) -> Option<i64>) -> Self {
+        let mut sparse = Self::default();
+        let mut sum = 0_i64;
+        for (place, row) in (0..).zip(loaded.tree.order()) {
+            if let Some(figure) = of(*row as usize) {
+                sum = sum.wrapping_add(figure);
+                sparse.places.push(place);
+                sparse.sums.push(sum);
+            }
+        }
+        sparse
+    }
+
+    /// The sum over `span` and all below it; `None` where none of them has a figure.
+    fn below(&self, loaded: &Loaded, span: u32) -> Option<i64> {
+        let from = loaded.tree.position(span);
+        let to = from + loaded.tree.size(span);
+        let before = |limit: u32| self.places.partition_point(|place| *place < limit);
+        let sum = |count: usize| count.checked_sub(1).and_then(|last| self.sums.get(last)).copied();
+        let (first, last) = (before(from), before(to));
+        (first < last).then(|| sum(last).unwrap_or(0).wrapping_sub(sum(first).unwrap_or(0)))
+    }
+}
+
+/// What the ledger counted: made when a column asks for it.
 #[derive(Debug)]
 struct Sums {
-    tokens: Vec<i64>,
-    cost: Vec<i64>,
-    /// Not 0 where a call of unknown cost lies below.
-    unpriced: Vec<u8>,
+    tokens: Sparse,
+    cost: Sparse,
+    /// Calls whose cost is not known.
+    unpriced: Sparse,
 }
 
 /// The columns that are shown, with what they were made of.
@@ -73,21 +107,12 @@ pub(crate) struct Figures {
     of_groups: HashMap<u32, (i64, i64)>,
 }
 
-/// For each span 1 where it is a call whose cost is not known.
-fn unpriced(columns: &SpanColumns) -> Vec<u8> {
-    let is_call = |row: usize| {
-        let operation = columns.operation.get(row).copied().unwrap_or(0);
-        let tokens = columns.total_tokens.get(row).is_some_and(|n| *n != ABSENT);
-        tokens || Operation::from_number(operation).is_model_call()
-    };
-    let costs = columns.cost.iter().enumerate();
-    costs
-        .map(|(row, cost)| u8::from(*cost == ABSENT && is_call(row)))
-        .collect()
-}
-
-fn present(n: i64) -> Option<i64> {
-    (n != ABSENT).then_some(n)
+/// True for a call whose cost is not known.
+fn is_unpriced(columns: &SpanColumns, row: usize) -> bool {
+    let figure = |column: &[i64]| column.get(row).is_some_and(|n| *n != ABSENT);
+    let operation = columns.operation.get(row).copied().unwrap_or(0);
+    let is_call = figure(&columns.total_tokens) || Operation::from_number(operation).is_model_call();
+    is_call && !figure(&columns.cost)
 }
 
 impl Figures {
@@ -122,16 +147,12 @@ impl Figures {
 
     fn sums(&mut self, loaded: &Loaded) -> &Sums {
         self.sums.get_or_insert_with(|| {
-            let (columns, tree) = (&loaded.columns, &loaded.tree);
-            let mut own = unpriced(columns);
-            let below = subtree_flags(tree, &own);
-            for (own, below) in own.iter_mut().zip(below) {
-                *own |= below;
-            }
+            let columns = &loaded.columns;
+            let figure = |column: &[i64], row: usize| column.get(row).copied().filter(|n| *n != ABSENT);
             Sums {
-                tokens: subtree_sums(tree, &columns.total_tokens),
-                cost: subtree_sums(tree, &columns.cost),
-                unpriced: own,
+                tokens: Sparse::new(loaded, &|row| figure(&columns.total_tokens, row)),
+                cost: Sparse::new(loaded, &|row| figure(&columns.cost, row)),
+                unpriced: Sparse::new(loaded, &|row| is_unpriced(columns, row).then_some(1)),
             }
         })
     }
@@ -146,13 +167,13 @@ impl Figures {
         let row = span as usize;
         match figure {
             Figure::Tokens => {
-                let tokens = self.sums(loaded).tokens.get(row).copied();
-                tokens.and_then(present).map_or_else(String::new, format::count)
+                let tokens = self.sums(loaded).tokens.below(loaded, span);
+                tokens.map_or_else(String::new, format::count)
             }
             Figure::Cost => {
                 let sums = self.sums(loaded);
-                let sum = sums.cost.get(row).copied().and_then(present);
-                let unknown = sums.unpriced.get(row).is_some_and(|bits| *bits != 0);
+                let sum = sums.cost.below(loaded, span);
+                let unknown = sums.unpriced.below(loaded, span).is_some();
                 if sum.is_none() && !unknown {
                     return String::new();
                 }

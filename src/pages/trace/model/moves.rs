@@ -95,6 +95,7 @@ impl Model {
     pub(crate) fn step(&self, step: Step) -> Option<usize> {
         match self.focus_line() {
             Some(line) => self.rows.step(&self.loaded.tree, line, step),
+            None if step == Step::Last => self.rows.len().checked_sub(1),
             None => (!self.rows.is_empty()).then_some(0),
         }
     }

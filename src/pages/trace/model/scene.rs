@@ -13,9 +13,12 @@ use meshscope_model::columns::EventKind;
 /// The least height of the scroll bar's thumb, CSS pixels.
 const THUMB: f64 = 24.0;
 
-/// Where finds are, one a px at most.
+/// Where finds are, one a px at most, and the critical path.
 #[derive(Debug, Default)]
 pub(super) struct Finds {
+    /// Where on the minimap another span than the root is waited for: first px and the one behind
+    /// the last.
+    critical: Vec<(f64, f64)>,
     /// On the minimap, px from its left.
     map: Vec<f64>,
     /// On the scroll bar, px from its top.
@@ -149,9 +152,9 @@ impl Model {
         if !self.options.critical {
             return Vec::new();
         }
-        let before = |limit: u32| self.critical_by_span.partition_point(|part| part.row < limit);
+        let before = |limit: u32| self.critical.partition_point(|part| part.row < limit);
         let found = before(span)..before(span.saturating_add(1));
-        by_px(self.critical_by_span.get(found).unwrap_or_default(), &self.view)
+        by_px(self.critical.get(found).unwrap_or_default(), &self.view)
     }
 
     /// The events of `span` in the window, one a px; trouble goes before all else. The mark of the
@@ -222,9 +225,40 @@ impl Model {
             }
         }
         self.finds = Some(Finds {
+            critical: self.critical_map(&overview),
             map: marked(&map),
             bar: marked(&bar),
         });
+    }
+
+    /// Where on the minimap the end waited for what is below the root.
+    fn critical_map(&self, overview: &TimeView) -> Vec<(f64, f64)> {
+        let root = self.loaded.tree.main_root();
+        let width = overview.width() as usize;
+        // How many stretches more run at a px than at the one before.
+        let mut changes = vec![0_i32; width + 2];
+        for part in self.critical.iter().filter(|part| Some(part.row) != root) {
+            let px = |time: i64| overview.x_of(time).clamp(0.0, width as f64) as usize;
+            let (from, to) = (px(part.start), px(part.end).max(px(part.start) + 1));
+            changes[from] += 1;
+            changes[to] -= 1;
+        }
+        let mut found: Vec<(f64, f64)> = Vec::new();
+        let mut running = 0;
+        for (x, change) in changes.into_iter().enumerate() {
+            let before = running;
+            running += change;
+            match (before, running) {
+                (0, 1..) => found.push((x as f64, x as f64)),
+                (1.., 0) => {
+                    if let Some(last) = found.last_mut() {
+                        last.1 = x as f64;
+                    }
+                }
+                _ => {}
+            }
+        }
+        found
     }
 
     /// Top and bottom of the scroll bar's thumb, px from the top of the lines.
@@ -274,18 +308,20 @@ impl Model {
 
     /// Gives what the minimap is drawn from to `draw`.
     pub(crate) fn with_overview(&self, theme: &Theme, draw: impl FnOnce(&Overview<'_>)) {
-        let Some(map) = &self.minimap else { return };
+        let (Some(map), Some(finds)) = (&self.minimap, &self.finds) else {
+            return;
+        };
         draw(&Overview {
             waterfall: self.waterfall(),
             view: self.view.overview(self.width),
             map,
             lanes: (LANES, LANE_HEIGHT),
             critical: if self.options.critical {
-                &self.critical
+                &finds.critical
             } else {
                 &[]
             },
-            finds: self.finds.as_ref().map_or(&[], |finds| &finds.map),
+            finds: &finds.map,
             theme,
             hue: &|span| self.hue(span),
         });

@@ -3,6 +3,7 @@
 use super::stage::Stage;
 use crate::client::{self, use_fetch_while};
 use crate::state::{param, use_patch, use_replace};
+use leptos::html::Input;
 use leptos::prelude::*;
 use meshscope_api::Params;
 use meshscope_api::search::SpanMatches;
@@ -36,22 +37,35 @@ pub(super) fn FindBox(id: Memo<Option<String>>, stage: Stage, go: Callback<bool>
             }
         },
     );
+    let field = NodeRef::<Input>::new();
+    // Counts what was typed; while it is not in the URL yet, the URL's text is an old one.
+    let waits = StoredValue::new((0_u32, false));
+    let said = RwSignal::new(0_u32);
     // What the URL says is looked for; what the server found comes to it.
     Effect::new(move |_| {
         let text = find.get().unwrap_or_default();
+        said.track();
         let here = found.value.with(|found| {
             let (_, found) = found.as_ref().filter(|(of, _)| *of == text)?;
             let ids = found.spans.iter().map(|span| span.span_id.as_u64());
             Some((ids.collect::<Vec<_>>(), found.more))
         });
         let failed = found.error.with(Option::is_some);
+        if waits.get_value().1 {
+            return;
+        }
+        if let Some(field) = field.get().filter(|field| field.value().trim() != text) {
+            field.set_value(&text);
+        }
         let (ids, more) = here.map_or((failed.then(Vec::new), false), |(ids, more)| (Some(ids), more));
         stage.change(|model| model.look_for(&text, ids, more));
     });
-    let waits = StoredValue::new(0_u32);
-    let say = {
-        let replace = replace.clone();
-        move |text: String| {
+    let say = move |text: String| {
+        waits.update_value(|waits| waits.1 = false);
+        let text = text.trim().to_owned();
+        if find.get_untracked().unwrap_or_default() == text {
+            said.update(|n| *n = n.wrapping_add(1));
+        } else {
             replace(&[("find", Some(text))]);
         }
     };
@@ -60,7 +74,7 @@ pub(super) fn FindBox(id: Memo<Option<String>>, stage: Stage, go: Callback<bool>
         move |event| {
             let text = event_target_value(&event);
             stage.change(|model| model.look_for(&text, None, false));
-            waits.update_value(|n| *n = n.wrapping_add(1));
+            waits.update_value(|waits| *waits = (waits.0.wrapping_add(1), true));
             let mine = waits.get_value();
             let say = say.clone();
             set_timeout(
@@ -80,7 +94,10 @@ pub(super) fn FindBox(id: Memo<Option<String>>, stage: Stage, go: Callback<bool>
         }
         "Escape" => {
             event.stop_propagation();
-            waits.update_value(|n| *n = n.wrapping_add(1));
+            waits.update_value(|waits| waits.0 = waits.0.wrapping_add(1));
+            if let Some(field) = field.get_untracked() {
+                field.set_value("");
+            }
             stage.change(|model| model.look_for("", None, false));
             say(String::new());
             super::focus_grid();
@@ -108,7 +125,7 @@ pub(super) fn FindBox(id: Memo<Option<String>>, stage: Stage, go: Callback<bool>
         <div class="find" role="search">
             <input id="find" type="search" placeholder="find in the trace" aria-label="Find in the trace"
                 title="Names, services and payloads; KEY=VALUE asks for an attribute" autocomplete="off" spellcheck="false"
-                prop:value=move || find.get().unwrap_or_default() on:input=typed on:keydown=key />
+                node_ref=field on:input=typed on:keydown=key />
             <span class="count" role="status">{count}</span>
             {problem}
             <Show when=on>

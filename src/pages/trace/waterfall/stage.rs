@@ -221,6 +221,12 @@ impl Stage {
             return;
         }
         self.settling.set_value((painted, false));
+        let stale = self
+            .model
+            .try_update_value(|model| model.as_mut().is_some_and(Model::refresh));
+        if stale == Some(true) {
+            self.redraw();
+        }
         self.hear();
         let window = self.with(Model::window).flatten();
         if self.window.get_untracked() != window {
