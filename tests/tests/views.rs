@@ -525,7 +525,7 @@ async fn conversation_logs_and_critical_path_lead_to_spans_and_back() {
     keys(&browser, ".critical", Key::Down).await;
     selected(&browser, 1).await;
     keys(&browser, ".critical", Key::Down).await;
-    selected(&browser, 2).await;
+    selected(&browser, 3).await;
     browser.stop().await;
 }
 
@@ -564,7 +564,7 @@ async fn a_value_of_20_mb_opens_cut_and_then_whole_as_a_lazy_tree() {
     browser
         .until(
             "its first level",
-            "return document.querySelector('.details .json-row')?.innerText.includes('the end of it')",
+            "return document.querySelector('.details-body').innerText.includes('last: the end of it')",
         )
         .await;
     browser
