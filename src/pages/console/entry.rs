@@ -10,6 +10,8 @@ use std::rc::Rc;
 
 /// What stands in the list.
 #[derive(Debug)]
+// Gaps are few among many records, so that their room does not matter.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Item {
     /// A record.
     Log(Entry),
