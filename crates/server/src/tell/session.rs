@@ -348,7 +348,7 @@ fn head(out: &mut Out, session: &Session) -> Result<(), Ended> {
     ];
     for (name, value) in facts.iter().filter(|(_, value)| value.width() > 0) {
         let mut line = cell(Style::Dim, format!("{name:<13}"));
-        out.row(line.append(value))?;
+        out.line(line.append(value))?;
     }
     Ok(())
 }

@@ -116,7 +116,7 @@ impl Shown {
         let title = Line::default()
             .with(Style::Bold, one_line(name))
             .with(Style::Dim, format!("  {}", self.columns.trace_id));
-        out.row(&title)?;
+        out.line(&title)?;
         let start = facts.start_time;
         let mut line = Line::default().with(
             Style::Plain,
@@ -160,14 +160,14 @@ impl Shown {
                 ),
             );
         }
-        out.row(&line)?;
+        out.line(&line)?;
         for (name, names) in [
             ("agents", &facts.agents),
             ("models", &facts.models),
             ("services", &facts.services),
         ] {
             if !names.is_empty() {
-                out.row(
+                out.line(
                     &Line::default()
                         .with(Style::Dim, format!("{name} "))
                         .with(Style::Plain, names.join(", ")),
