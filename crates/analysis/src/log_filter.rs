@@ -149,9 +149,7 @@ pub fn contains(text: &str, word: &str) -> bool {
 
 /// Where a word stands first. A word beyond ASCII is found as it is written.
 fn find(text: &str, word: &str) -> Option<usize> {
-    let Some(first) = word.as_bytes().first() else {
-        return None;
-    };
+    let first = word.as_bytes().first()?;
     if !word.is_ascii() {
         return text.find(word);
     }

@@ -152,7 +152,7 @@ fn draw(
             context.set_global_alpha(if class == 2 { 0.5 } else { 0.9 });
             context.set_fill_style_str(colors.get(class).map_or("", |color| color.as_str()));
             // No wider than twice a bar: a few bars are not a wall.
-            let wide = (step - gap).max(0.75).min(BAR * 2.0);
+            let wide = (step - gap).clamp(0.75, BAR * 2.0);
             context.fill_rect(at as f64 * step, base, wide, high);
         }
     }
