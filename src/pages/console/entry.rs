@@ -9,6 +9,8 @@ use std::ops::Range;
 use std::rc::Rc;
 
 /// What stands in the list.
+// Nearly all are records.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 // Gaps are few among many records, so that their room does not matter.
 #[allow(clippy::large_enum_variant)]

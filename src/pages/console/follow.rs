@@ -4,7 +4,7 @@
 use super::feed::{Feed, RECORDS};
 use crate::client;
 use crate::client::stream::{Stream, Told};
-use crate::components::time_text::clock;
+use crate::components::time_text::moment;
 use crate::state::{Standing, now, param};
 use leptos::prelude::*;
 use meshscope_api::{Delta, Gap, Problem, StreamQuery};
@@ -234,7 +234,7 @@ impl Console {
             Link::Connecting => "\u{25cb} connecting".to_owned(),
             Link::Away(_) => "\u{25cb} server away".to_owned(),
             Link::Open => match (self.catching_up.get(), self.since.get()) {
-                (true, Some(since)) => format!("\u{21ba} replaying from {}", clock(since)),
+                (true, Some(since)) => format!("\u{21ba} replaying from {}", moment(since)),
                 (true, None) => "\u{21ba} catching up".to_owned(),
                 (false, _) => "\u{25cf} live".to_owned(),
             },
@@ -324,6 +324,10 @@ impl Console {
             request_animation_frame(move || {
                 self.with_inner(|inner| inner.scheduled = false);
                 self.take_in();
+                // That there is something is not said later than it is shown.
+                if self.figures.get_untracked().shown == 0 {
+                    self.count();
+                }
                 self.bump();
             });
         }

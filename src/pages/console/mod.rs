@@ -18,7 +18,7 @@ mod volume;
 pub(crate) use follow::provide;
 
 use crate::components::states::Failed;
-use crate::components::time_text::clock;
+use crate::components::time_text::moment;
 use crate::pages::sessions::Choice;
 use crate::state::{Live, every, now, param, use_patch, use_replace};
 use feed::{BYTES, RECORDS};
@@ -214,7 +214,7 @@ fn Start() -> impl IntoView {
     let options = move || {
         let since = console.since.get();
         let chosen = since.map(|since| {
-            view! { <option value="-1" selected=true>{format!("since {}", clock(since))}</option> }
+            view! { <option value="-1" selected=true>{format!("since {}", moment(since))}</option> }
         });
         let pasts = PASTS.map(|(title, back)| view! { <option value=back.to_string()>{title}</option> });
         view! { {chosen} <option value="" selected=since.is_none()>"the latest"</option> {pasts.collect_view()} }

@@ -134,7 +134,7 @@ fn fill(slot: &Slot, row: LiveRow, span: &LiveSpan, left: f64, lasts: i64, lengt
     let found = if row.found { "" } else { " beside" };
     slot.row.set_class_name(&format!("srow {class}{found}"));
     let mark = match class {
-        "ended" => "",
+        "is-ended" => "",
         _ => text.split(' ').next().unwrap_or_default(),
     };
     slot.text(0, &format!("{mark} {}", span.name));

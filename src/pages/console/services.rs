@@ -120,7 +120,7 @@ fn row(service: &Service, now: i64) -> impl IntoView + use<> {
     let name = format!("swatch h{}", hue(&service.service));
     view! {
         <tr class:quiet=quiet>
-            <td class="title"><i class=name></i>{service.service.clone()}</td>
+            <td class="title"><i class=name></i>{service.service.clone()}<span class="id">{service.project.clone()}</span></td>
             <td class="nowrap" title=last>{state}</td>
             <td class="clip mono" title=instance.clone()>{instance.clone()}</td>
             <td class="clip">{version}</td>

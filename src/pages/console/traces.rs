@@ -27,11 +27,11 @@ const AGAIN_MS: i32 = 200;
 /// How a run or span stands, in a mark, a word and a class.
 pub(crate) fn state(open: bool, errors: bool, blocked: bool) -> (&'static str, &'static str) {
     match (open, errors, blocked) {
-        (true, true, _) => ("\u{25d4} running, failing", "open failed"),
-        (true, false, _) => ("\u{25d4} running", "open"),
-        (false, true, _) => ("\u{25cf} error", "failed"),
-        (false, false, true) => ("\u{25c6} blocked", "blocked"),
-        (false, false, false) => ("\u{2713} ended", "ended"),
+        (true, true, _) => ("\u{25d4} running, failing", "is-open is-failed"),
+        (true, false, _) => ("\u{25d4} running", "is-open"),
+        (false, true, _) => ("\u{25cf} error", "is-failed"),
+        (false, false, true) => ("\u{25c6} blocked", "is-blocked"),
+        (false, false, false) => ("\u{2713} ended", "is-ended"),
     }
 }
 
