@@ -450,7 +450,7 @@ async fn every_page_fits_both_screens_in_both_themes() {
         (
             "trace",
             format!("/traces/{trace}?span={}", chat["span_id"].as_str().unwrap()),
-            ".details .msg",
+            ".details .turn",
         ),
         ("logs", "/logs".to_owned(), ".log"),
         ("metrics", "/metrics".to_owned(), ".chart canvas"),

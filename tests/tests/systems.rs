@@ -8,14 +8,14 @@ use serde_json::Value;
 const VIEWS: [(&str, &str); 7] = [
     ("waterfall", ".waterfall[data-rows]:not([data-rows='0'])"),
     ("flame", ".surface[data-bars]:not([data-bars='0'])"),
-    ("table", ".spans [aria-rowindex='2']"),
+    ("table", ".spans .grid-row:not(.grid-head)"),
     ("graph", ".graph .node"),
     ("conversation", ".turn, .talk-view .empty"),
     ("logs", ".records .grid-row, .logs-view .empty"),
-    ("critical", ".critical [aria-rowindex='2']"),
+    ("critical", ".critical .grid-row:not(.grid-head)"),
 ];
 
-/// The trace of a system with the most spans, and a span of it, most wanted one that speaks.
+/// The largest trace of a system in which something is said, else the largest, and the span that speaks last.
 async fn largest(server: &Server, system: &str) -> (String, String) {
     let get = async |path: String| -> Value {
         let answer = reqwest::get(format!("{}/api/v1/{path}", server.studio))
@@ -24,18 +24,19 @@ async fn largest(server: &Server, system: &str) -> (String, String) {
         answer.json().await.unwrap()
     };
     let list = get(format!("traces?from=0&limit=1000&system={system}")).await;
-    let traces = list["traces"].as_array().unwrap();
-    let largest = traces.iter().max_by_key(|trace| trace["spans"].as_u64()).unwrap();
-    let id = largest["trace_id"].as_str().unwrap().to_owned();
-    let talk = get(format!("traces/{id}/conversation")).await;
-    let whole = get(format!("traces/{id}")).await;
-    let spoken = talk["turns"]
-        .as_array()
-        .unwrap()
-        .last()
-        .map(|turn| &turn["span_id"]);
-    let span = spoken.unwrap_or(&whole["spans"][0]["span_id"]);
-    (id, span.as_str().unwrap().to_owned())
+    let mut traces = list["traces"].as_array().unwrap().clone();
+    traces.sort_by_key(|trace| std::cmp::Reverse(trace["spans"].as_u64()));
+    let id = |trace: &Value| trace["trace_id"].as_str().unwrap().to_owned();
+    for trace in &traces {
+        let talk = get(format!("traces/{}/conversation", id(trace))).await;
+        if let Some(turn) = talk["turns"].as_array().unwrap().last() {
+            return (id(trace), turn["span_id"].as_str().unwrap().to_owned());
+        }
+    }
+    let largest = id(&traces[0]);
+    let whole = get(format!("traces/{largest}")).await;
+    let span = whole["spans"][0]["span_id"].as_str().unwrap().to_owned();
+    (largest, span)
 }
 
 /// Looks at every view of a trace in both themes and on both screens.

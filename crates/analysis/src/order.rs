@@ -157,7 +157,8 @@ mod tests {
             let columns = columns(&spans);
             let mut rows = ordered(&columns, Column::Duration, ascending);
             let sorted: Vec<i64> = rows.iter().map(|row| columns.duration[*row as usize]).collect();
-            prop_assert!(sorted.windows(2).all(|pair| if ascending { pair[0] <= pair[1] } else { pair[0] >= pair[1] }));
+            let expected = |pair: &[i64]| if ascending { pair[0] <= pair[1] } else { pair[0] >= pair[1] };
+            prop_assert!(sorted.windows(2).all(expected));
             rows.sort_unstable();
             prop_assert!(rows.into_iter().eq(0..columns.len() as u32));
         }

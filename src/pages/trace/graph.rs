@@ -350,7 +350,7 @@ fn node_view(
 ) -> impl IntoView + use<> {
     let (word, sign, _) = kind(node);
     let (trouble, mark) = trouble(node.totals.errors, node.totals.blocked);
-    let class = format!("node {word} {trouble}");
+    let class = format!("node is-{word} {trouble}");
     let said = format!(
         "{word} {}, {}{}",
         title(node),

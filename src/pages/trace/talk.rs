@@ -87,7 +87,7 @@ pub(crate) fn TalkView(shown: Shown) -> impl IntoView {
 pub(crate) fn turn_view(turn: &Turn, first: i64, shown: Option<Shown>) -> AnyView {
     let role = turn.message.role.to_lowercase();
     let class = format!(
-        "turn {}",
+        "turn is-{}",
         if ["system", "user", "assistant", "tool"].contains(&role.as_str()) {
             role.as_str()
         } else {
