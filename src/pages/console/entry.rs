@@ -9,8 +9,6 @@ use std::ops::Range;
 use std::rc::Rc;
 
 /// What stands in the list.
-// Nearly all are records.
-#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 // Gaps are few among many records, so that their room does not matter.
 #[allow(clippy::large_enum_variant)]
