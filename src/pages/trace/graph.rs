@@ -291,7 +291,11 @@ fn count_view(
     choose: Callback<(Option<usize>, u64)>,
 ) -> impl IntoView + use<> {
     let mark = trouble(edge.errors, edge.blocked).1;
-    let (x, y) = middle(&place.points);
+    let (x, y) = if edge.from == edge.to {
+        above(&place.points)
+    } else {
+        middle(&place.points)
+    };
     let said = format!("{from} to {to}: {}", calls(edge));
     let mut about = vec![said.clone(), format!("total {}", format::duration(edge.time))];
     about.extend(edge.p50.map(|p50| format!("p50 {}", format::duration(p50))));
@@ -328,6 +332,13 @@ fn polyline(points: &[(f64, f64)]) -> String {
         path += &format!("{}{x:.1} {y:.1}", if at == 0 { "M" } else { "L" });
     }
     path
+}
+
+/// Where the number of a loop stands: above it, where no other line comes.
+fn above(points: &[(f64, f64)]) -> (f64, f64) {
+    let x = points.iter().map(|(x, _)| *x).fold(f64::NEG_INFINITY, f64::max);
+    let y = points.iter().map(|(_, y)| *y).fold(f64::INFINITY, f64::min);
+    (x, y - 14.0)
 }
 
 /// Where the number of calls stands: half way.

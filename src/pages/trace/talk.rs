@@ -74,7 +74,7 @@ pub(crate) fn TalkView(shown: Shown) -> impl IntoView {
                         {more.then(|| view! { <p class="muted">"The trace says more than is read for one conversation; open its spans for the rest."</p> })}
                     </div>
                     <div class="view-foot muted">
-                        {format!("{} messages, each where it was said first", format::integer(count as i64))}
+                        {if count == 1 { "1 message".to_owned() } else { format!("{} messages, each where it was said first", format::integer(count as i64)) }}
                         {cut.then(|| view! { " "<button class="fold" on:click=move |_| whole.set(true)>"load long texts whole"</button> })}
                     </div>
                 }.into_any()
