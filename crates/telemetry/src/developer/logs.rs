@@ -191,7 +191,7 @@ impl Fields {
         self.0.remove(*name)?.as_str().map(str::to_owned)
     }
 
-    /// What is left, as attributes; those under `attributes` beside the others.
+    /// What is left, as attributes by key; those under `attributes` beside the others.
     fn rest(mut self) -> Attributes {
         let nested = match self.0.remove("attributes") {
             Some(Value::Object(nested)) => nested,
@@ -200,6 +200,8 @@ impl Fields {
         };
         let mut attributes = json::attributes(&self.0, &[]);
         attributes.0.append(&mut json::attributes(&nested, &[]).0);
+        // An object has no order, and taking fields out of it changes what order there was.
+        attributes.0.sort_by(|a, b| a.key.cmp(&b.key));
         attributes
     }
 }
