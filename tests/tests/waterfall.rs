@@ -212,7 +212,7 @@ async fn bars_stand_where_their_times_are_and_folding_hides_lines() {
             "return location.search.includes('span=0000000000000002')",
         )
         .await;
-    browser.sees("own 150 ms").await;
+    browser.sees("self 150 ms").await;
     browser.stop().await;
 }
 
