@@ -63,20 +63,39 @@ fn loops(count: usize) -> Vec<Shape> {
         .collect()
 }
 
+/// An id as random as those of real senders (the mixer of splitmix64).
+fn id(n: usize) -> SpanId {
+    let mut x = (n as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    SpanId::from_u64((x ^ (x >> 31)).max(1))
+}
+
+/// The spans as they stand in columns: by start, the first one over all others.
 fn columns(shapes: &[Shape]) -> SpanColumns {
     const NAMES: [&str; 11] = [
         "turn", "chat", "search", "post", "fetch", "read", "write", "plan", "embed", "rank", "judge",
     ];
+    let end = shapes
+        .iter()
+        .map(|(_, start, duration, _)| start + duration)
+        .max();
+    let mut order: Vec<usize> = (0..shapes.len()).collect();
+    order.sort_by_key(|n| shapes.get(*n).map(|shape| shape.1));
     let mut builder = ColumnsBuilder::new(TraceId::from_u128(1));
-    for (n, (parent, start, duration, name)) in shapes.iter().enumerate() {
+    for n in order {
+        let Some((parent, start, duration, name)) = shapes.get(n) else {
+            continue;
+        };
+        let duration = if n == 0 { end.unwrap_or(0) } else { *duration };
         let name = NAMES.get(*name).copied().unwrap_or_default();
         builder.push(&SpanRow {
-            span_id: SpanId::from_u64(n as u64 + 1),
-            parent_span_id: (n > 0 && *parent < n).then(|| SpanId::from_u64(*parent as u64 + 1)),
+            span_id: id(n),
+            parent_span_id: (n > 0).then(|| id(*parent)),
             start_time: 1_795_000_000_000_000_000 + start,
-            duration: *duration,
+            duration,
             name,
-            service: if n % 5 == 0 { "tools" } else { "agents" },
+            service: if name == "search" { "tools" } else { "agents" },
             agent: if name == "turn" { "planner" } else { "" },
             tool: if name == "search" { "search" } else { "" },
             model: if name == "chat" { "gpt" } else { "" },
