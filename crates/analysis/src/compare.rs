@@ -115,15 +115,9 @@ impl Comparison {
         let mut comparison = Self::default();
         work.align(left.tree.roots(), right.tree.roots(), 0);
         while let Some((found_left, found_right, depth)) = work.waiting.pop() {
-            let children = |side: Side<'_>, row: Option<u32>| {
-                let children = row.map(|row| side.tree.children(row).to_vec());
-                children.unwrap_or_default()
-            };
-            work.align(
-                &children(left, found_left),
-                &children(right, found_right),
-                depth + 1,
-            );
+            let left_children = found_left.map_or(&[][..], |row| left.tree.children(row));
+            let right_children = found_right.map_or(&[][..], |row| right.tree.children(row));
+            work.align(left_children, right_children, depth + 1);
             let pair = work.judge(found_left, found_right, depth);
             for (bit, count) in comparison.counts.iter_mut().enumerate() {
                 *count += u32::from(pair.changes >> bit & 1);
@@ -165,6 +159,12 @@ fn hash(value: impl Hash) -> u64 {
     hasher.finish()
 }
 
+/// A hash of a hash and what follows.
+fn join(hash: u64, next: u64) -> u64 {
+    let mixed = (hash.rotate_left(23) ^ next).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed ^ (mixed >> 29)
+}
+
 impl<'a> Prepared<'a> {
     fn new(side: Side<'a>) -> Self {
         let (columns, tree) = (side.columns, side.tree);
@@ -182,15 +182,9 @@ impl<'a> Prepared<'a> {
             .collect();
         let mut shape = kind.clone();
         for row in tree.order().iter().rev() {
-            let children = tree.children(*row);
-            if !children.is_empty() {
-                let mut hasher = DefaultHasher::new();
-                shape[*row as usize].hash(&mut hasher);
-                for child in children {
-                    shape[*child as usize].hash(&mut hasher);
-                }
-                shape[*row as usize] = hasher.finish();
-            }
+            let own = shape[*row as usize];
+            let children = tree.children(*row).iter();
+            shape[*row as usize] = children.fold(own, |all, child| join(all, shape[*child as usize]));
         }
         // Whatever it is called, the one stands for its trace as the other does.
         let mut kind = kind;
@@ -234,6 +228,9 @@ struct Work<'a> {
 impl Work<'_> {
     /// Finds out which siblings go together.
     fn align(&mut self, left: &[u32], right: &[u32], depth: u32) {
+        if left.is_empty() && right.is_empty() {
+            return;
+        }
         let shapes = (
             Prepared::hashes(&self.left.shape, left),
             Prepared::hashes(&self.right.shape, right),
@@ -242,11 +239,9 @@ impl Work<'_> {
         let mut done = (0, 0);
         let ends = std::iter::once((left.len(), right.len()));
         for (at_left, at_right) in align(&shapes.0, &shapes.1).into_iter().chain(ends) {
-            let part = |rows: &[u32], from: usize, to: usize| -> Vec<u32> {
-                rows.get(from..to).unwrap_or_default().to_vec()
-            };
-            let (some_left, some_right) = (part(left, done.0, at_left), part(right, done.1, at_right));
-            self.align_kinds(&some_left, &some_right, depth, &mut found);
+            let some_left = left.get(done.0..at_left).unwrap_or_default();
+            let some_right = right.get(done.1..at_right).unwrap_or_default();
+            self.align_kinds(some_left, some_right, depth, &mut found);
             if let (Some(left), Some(right)) = (left.get(at_left), right.get(at_right)) {
                 found.push((Some(*left), Some(*right), depth));
             }
@@ -264,6 +259,9 @@ impl Work<'_> {
         depth: u32,
         found: &mut Vec<(Option<u32>, Option<u32>, u32)>,
     ) {
+        if left.is_empty() && right.is_empty() {
+            return;
+        }
         let kinds = (
             Prepared::hashes(&self.left.kind, left),
             Prepared::hashes(&self.right.kind, right),

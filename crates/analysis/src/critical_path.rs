@@ -90,6 +90,7 @@ pub fn critical_path(columns: &SpanColumns, tree: &Tree, root: u32) -> Vec<Segme
         }
     }
     path.reverse();
+    path.shrink_to_fit();
     path
 }
 

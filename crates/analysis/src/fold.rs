@@ -117,16 +117,21 @@ impl Folding {
 
     /// Adds the groups among the children of a span.
     fn find(&mut self, columns: &SpanColumns, tree: &Tree, siblings: &[u32]) {
-        let mut rest = siblings;
-        while rest.len() >= REPEATS.min(2 * ROUNDS) {
-            let skip = match repetition(columns, rest) {
+        const FEWEST: usize = if REPEATS < 2 * ROUNDS { REPEATS } else { 2 * ROUNDS };
+        if siblings.len() < FEWEST {
+            return;
+        }
+        let kinds: Vec<Kind> = siblings.iter().map(|row| kind(columns, *row)).collect();
+        let mut at = 0;
+        while let Some(rest) = kinds.get(at..).filter(|rest| rest.len() >= FEWEST) {
+            at += match repetition(rest) {
                 Some((period, members)) => {
-                    self.add(columns, tree, period, rest.get(..members).unwrap_or_default());
+                    let rows = siblings.get(at..at + members).unwrap_or_default();
+                    self.add(columns, tree, period, rows);
                     members
                 }
                 None => 1,
             };
-            rest = rest.get(skip..).unwrap_or_default();
         }
     }
 
@@ -254,8 +259,10 @@ impl Folding {
     }
 }
 
-/// What makes siblings of one kind.
-fn kind(columns: &SpanColumns, row: u32) -> (u32, u32, u8) {
+/// What makes siblings of one kind: name, service, operation.
+type Kind = (u32, u32, u8);
+
+fn kind(columns: &SpanColumns, row: u32) -> Kind {
     let at = row as usize;
     let text = |column: &[u32]| column.get(at).copied().unwrap_or(0);
     let operation = columns.operation.get(at).copied().unwrap_or(0);
@@ -263,30 +270,30 @@ fn kind(columns: &SpanColumns, row: u32) -> (u32, u32, u8) {
 }
 
 /// What a sibling does in a loop: its operation whatever its name, where that is known.
-fn role(columns: &SpanColumns, row: u32) -> (u32, u32, u8) {
-    match kind(columns, row) {
+fn role(kind: &Kind) -> Kind {
+    match *kind {
         (name, service, 0) => (name, service, 0),
         (_, service, operation) => (NONE, service, operation),
     }
 }
 
-/// The round and the length of the repetition that `rows` start with, in members. The shortest
-/// round goes before longer ones.
-fn repetition(columns: &SpanColumns, rows: &[u32]) -> Option<(usize, usize)> {
+/// The round and the length of the repetition that siblings of these kinds start with, in
+/// members. The shortest round goes before longer ones.
+fn repetition(kinds: &[Kind]) -> Option<(usize, usize)> {
     (1..=LONGEST_ROUND).find_map(|period| {
         let rounds = if period == 1 { REPEATS } else { ROUNDS };
-        if rows.len() < rounds * period {
+        if kinds.len() < rounds * period {
             return None;
         }
-        let (round, later) = rows.split_at(period);
+        let (round, later) = kinds.split_at(period);
         let of_several_roles = round
             .iter()
-            .any(|row| Some(role(columns, *row)) != round.first().map(|first| role(columns, *first)));
-        let same = |(later, earlier): &(&u32, &u32)| match of_several_roles {
-            true => role(columns, **later) == role(columns, **earlier),
-            false => kind(columns, **later) == kind(columns, **earlier),
+            .any(|kind| Some(role(kind)) != round.first().map(role));
+        let same = |(later, earlier): &(&Kind, &Kind)| match of_several_roles {
+            true => role(later) == role(earlier),
+            false => later == earlier,
         };
-        let found = 1 + later.iter().zip(rows).take_while(same).count() / period;
+        let found = 1 + later.iter().zip(kinds).take_while(same).count() / period;
         (found >= rounds).then_some((period, found * period))
     })
 }

@@ -88,7 +88,7 @@ impl Graph {
             tokens: subtree_sums(tree, &columns.total_tokens),
             costs: subtree_sums(tree, &columns.cost),
             places: vec![At::default(); tree.len()],
-            names: BTreeMap::new(),
+            names: std::array::from_fn(|_| vec![NONE; columns.strings.len().max(1)]),
             nodes: Vec::new(),
             calls: BTreeMap::new(),
         };
@@ -159,7 +159,8 @@ struct Walk<'a> {
     tokens: Vec<i64>,
     costs: Vec<i64>,
     places: Vec<At>,
-    names: BTreeMap<Name, u32>,
+    /// Number of the node of each kind and interned string.
+    names: [Vec<u32>; 4],
     nodes: Vec<(Node, Moment)>,
     calls: BTreeMap<(u32, u32), Calls>,
 }
@@ -171,8 +172,11 @@ impl Walk<'_> {
 
     fn number(&mut self, name: Name) -> u32 {
         let next = self.nodes.len() as u32;
-        let number = *self.names.entry(name).or_insert(next);
-        if number == next {
+        let Some(number) = self.names[name.0 as usize].get_mut(name.1 as usize) else {
+            return NONE;
+        };
+        if *number == NONE {
+            *number = next;
             let node = Node {
                 kind: name.0,
                 label: self.columns.string(name.1).to_owned(),
@@ -182,7 +186,7 @@ impl Walk<'_> {
             };
             self.nodes.push((node, LATEST));
         }
-        number
+        *number
     }
 
     fn kind(&self, number: u32) -> Option<NodeKind> {
@@ -295,6 +299,7 @@ impl Walk<'_> {
 
     fn finish(self) -> Graph {
         let called: BTreeSet<u32> = self.calls.keys().flat_map(|(from, to)| [*from, *to]).collect();
+        let count = self.nodes.len();
         let met = self.nodes.into_iter().zip(0_u32..);
         // A service that answers for a tool has no span of its own and no part in a call.
         let taking_part = met.filter(|((node, _), number)| node.totals.spans > 0 || called.contains(number));
@@ -310,7 +315,7 @@ impl Walk<'_> {
             })
             .collect();
         nodes.sort_by(|(a, _), (b, _)| (a.kind, &a.label).cmp(&(b.kind, &b.label)));
-        let mut places = vec![NONE as usize; self.names.len()];
+        let mut places = vec![NONE as usize; count];
         for (place, (_, number)) in nodes.iter().enumerate() {
             if let Some(found) = places.get_mut(*number as usize) {
                 *found = place;

@@ -35,13 +35,13 @@ pub struct Tree {
     depth: Vec<u32>,
     size: Vec<u32>,
     marks: Vec<u8>,
-    /// Rows by span id, for look-ups.
+    /// Rows by [`mixed`] span id, for look-ups.
     by_id: Vec<u32>,
     max_depth: u32,
 }
 
 impl Tree {
-    /// Builds the tree of `columns` in O(n log n) time. Where several spans share an id the
+    /// Builds the tree of `columns` in O(n log n) time at worst. Where several spans share an id the
     /// first is the parent of those who name it. A circle is cut at its earliest span.
     #[must_use]
     pub fn build(columns: &SpanColumns) -> Self {
@@ -49,14 +49,14 @@ impl Tree {
             .len()
             .min(columns.parent_span_id.len())
             .min(columns.start_time.len());
-        let by_id = rows_by_id(columns, n);
+        let index = Index::build(columns, n);
         let mut marks = vec![0; n];
-        let mut parent = parents(columns, &by_id, &mut marks);
+        let mut parent = parents(columns, &index, &mut marks);
         cut_cycles(columns, &mut parent, &mut marks);
         let mut tree = Self {
             parent,
             marks,
-            by_id,
+            by_id: index.rows,
             ..Self::default()
         };
         tree.link_children(&rows_by_start(columns, n));
@@ -259,11 +259,55 @@ impl Tree {
     }
 }
 
-/// Rows in the order of (span id, row).
-fn rows_by_id(columns: &SpanColumns, n: usize) -> Vec<u32> {
-    let mut rows: Vec<u32> = (0..n as u32).collect();
-    rows.sort_unstable_by_key(|row| (columns.span_id[*row as usize], *row));
-    rows
+/// An id such that its upper bits differ where any bits of ids do, and no two become one.
+fn mixed(id: u64) -> u64 {
+    id.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// Rows by id in buckets of a few: a million look-ups one by one cost less than sorting them.
+struct Index {
+    /// Rows in the order of (mixed span id, row).
+    rows: Vec<u32>,
+    /// Where the bucket of each value of the upper bits starts, one entry more than values.
+    first: Vec<u32>,
+    /// How far the upper bits are shifted.
+    shift: u32,
+}
+
+impl Index {
+    fn build(columns: &SpanColumns, n: usize) -> Self {
+        let bits = n.max(2).ilog2().min(20);
+        let shift = 64 - bits;
+        let bucket = |row: u32| (mixed(columns.span_id[row as usize]) >> shift) as usize;
+        let mut first = vec![0_u32; (1 << bits) + 1];
+        for row in 0..n as u32 {
+            first[bucket(row) + 1] += 1;
+        }
+        for bucket in 0..1 << bits {
+            first[bucket + 1] += first[bucket];
+        }
+        let mut next = first.clone();
+        let mut rows = vec![0_u32; n];
+        for row in 0..n as u32 {
+            let place = &mut next[bucket(row)];
+            rows[*place as usize] = row;
+            *place += 1;
+        }
+        for bucket in first.windows(2) {
+            let rows = &mut rows[bucket[0] as usize..bucket[1] as usize];
+            if rows.len() > 1 {
+                rows.sort_unstable_by_key(|row| (mixed(columns.span_id[*row as usize]), *row));
+            }
+        }
+        Self { rows, first, shift }
+    }
+
+    /// The first row of the span with this id.
+    fn find(&self, columns: &SpanColumns, id: u64) -> Option<u32> {
+        let bucket = (mixed(id) >> self.shift) as usize;
+        let (from, to) = (*self.first.get(bucket)?, *self.first.get(bucket + 1)?);
+        find(columns, self.rows.get(from as usize..to as usize)?, id)
+    }
 }
 
 /// Rows in the order of (start, span id, row): the order they come in, if their sender kept to it.
@@ -281,33 +325,29 @@ fn moment(columns: &SpanColumns, row: u32) -> (i64, u64, u32) {
     (columns.start_time[at], columns.span_id[at], row)
 }
 
-fn find(columns: &SpanColumns, by_id: &[u32], span_id: u64) -> Option<u32> {
-    let id_of = |row: &u32| columns.span_id.get(*row as usize).copied().unwrap_or(u64::MAX);
-    let place = by_id.partition_point(|row| id_of(row) < span_id);
-    by_id.get(place).copied().filter(|row| id_of(row) == span_id)
+/// The first of `rows`, which are in the order of (mixed span id, row), with this id.
+fn find(columns: &SpanColumns, rows: &[u32], id: u64) -> Option<u32> {
+    let id_of = |row: &u32| columns.span_id.get(*row as usize).copied();
+    let place = rows.partition_point(|row| id_of(row).map(mixed) < Some(mixed(id)));
+    rows.get(place).copied().filter(|row| id_of(row) == Some(id))
 }
 
 /// The parent row of each row as sent, [`NONE`] where there is none; marks orphans.
-fn parents(columns: &SpanColumns, by_id: &[u32], marks: &mut [u8]) -> Vec<u32> {
-    let n = marks.len();
-    let named = |row: &u32| columns.parent_span_id[*row as usize];
-    let mut children: Vec<u32> = (0..n as u32).filter(|row| named(row) != 0).collect();
-    children.sort_unstable_by_key(|row| named(row));
-    // Both lists by id, side by side: far quicker than a million look-ups.
-    let mut known = by_id.iter().copied().peekable();
-    let mut parents = vec![NONE; n];
-    for row in children {
-        let id = named(&row);
-        while known
-            .next_if(|known| columns.span_id[*known as usize] < id)
-            .is_some()
-        {}
-        match known
-            .peek()
-            .filter(|known| columns.span_id[**known as usize] == id)
-        {
-            Some(parent) => parents[row as usize] = *parent,
-            None => marks[row as usize] |= mark::ORPHAN,
+fn parents(columns: &SpanColumns, index: &Index, marks: &mut [u8]) -> Vec<u32> {
+    let mut parents = vec![NONE; marks.len()];
+    // Siblings often come one behind the other.
+    let mut last = (0, None);
+    for (row, marks) in marks.iter_mut().enumerate() {
+        let id = columns.parent_span_id[row];
+        if id == 0 {
+            continue;
+        }
+        if last.0 != id {
+            last = (id, index.find(columns, id));
+        }
+        match last.1 {
+            Some(parent) => parents[row] = parent,
+            None => *marks |= mark::ORPHAN,
         }
     }
     parents
@@ -317,6 +357,14 @@ fn parents(columns: &SpanColumns, by_id: &[u32], marks: &mut [u8]) -> Vec<u32> {
 fn cut_cycles(columns: &SpanColumns, parent: &mut [u32], marks: &mut [u8]) {
     const ON_PATH: u8 = 1;
     const DONE: u8 = 2;
+    // Where every parent comes before its children, as is usual by start, there is no circle.
+    if parent
+        .iter()
+        .zip(0..)
+        .all(|(parent, row)| *parent == NONE || *parent < row)
+    {
+        return;
+    }
     let mut state = vec![0_u8; parent.len()];
     let mut path = Vec::new();
     for row in 0..parent.len() as u32 {

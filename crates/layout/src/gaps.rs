@@ -139,10 +139,9 @@ impl Scale {
     /// The scale that puts [`start`, `end`) on `width` px. All gaps together take half of it at
     /// most, were they all seen; where nothing but gap is seen, that takes it all.
     pub(crate) fn fit(gaps: &Gaps, start: i64, end: i64, width: f64) -> Self {
-        let length = (i128::from(end) - i128::from(start)).max(1);
         let linear = Self {
             origin: start,
-            ns: length as f64,
+            ns: difference(end, start).max(1.0),
             px: width,
             gap_px: 0.0,
         };
@@ -150,6 +149,7 @@ impl Scale {
             return linear;
         }
         let ((idle_before, from), (idle, to)) = (gaps.before(start), gaps.before(end));
+        let length = i128::from(end) - i128::from(start);
         let (work, seen) = (length - (idle - idle_before), to - from);
         if work <= 0 {
             let gap_px = width / seen;
@@ -166,13 +166,11 @@ impl Scale {
 
     /// Where `time` stands, px.
     pub(crate) fn x_of(&self, gaps: &Gaps, time: i64) -> f64 {
-        // Differences are taken as integers: two times of this century are exact as f64 only to 256 ns.
-        let from_origin = i128::from(time) - i128::from(self.origin);
         if gaps.is_empty() {
-            return from_origin as f64 * self.px / self.ns;
+            return difference(time, self.origin) * self.px / self.ns;
         }
         let ((idle_before, from), (idle, to)) = (gaps.before(self.origin), gaps.before(time));
-        let work = from_origin - (idle - idle_before);
+        let work = i128::from(time) - i128::from(self.origin) - (idle - idle_before);
         work as f64 * self.px / self.ns + (to - from) * self.gap_px
     }
 
@@ -203,6 +201,15 @@ impl Scale {
             .iter()
             .find(|gap| self.x_of(gaps, gap.start) <= x && x < self.x_of(gaps, gap.end));
         inside.map_or(self.ns / self.px, |gap| gap.length() as f64 / self.gap_px)
+    }
+}
+
+/// `a` less `b`, taken as integers: two times of this century are exact as f64 only to 256 ns.
+fn difference(a: i64, b: i64) -> f64 {
+    if a >= b {
+        a.abs_diff(b) as f64
+    } else {
+        -(a.abs_diff(b) as f64)
     }
 }
 

@@ -187,10 +187,13 @@ impl Lanes {
     }
 }
 
-/// True when two neighbours are but a part of a px apart and look the same, so that one rectangle
-/// does for both. What stands for itself is kept.
+/// Neighbours narrower than this are drawn as one where they look the same, px.
+const NARROW: f64 = 3.0;
+
+/// True when two narrow neighbours are but a part of a px apart and look the same, so that one
+/// rectangle does for both.
 fn joins(left: &Rect, right: &Rect, bars: &dyn Bars) -> bool {
-    let small = |rect: &Rect| rect.count > 1 || rect.x1 - rect.x0 <= 1.0;
+    let small = |rect: &Rect| rect.count > 1 || rect.x1 - rect.x0 < NARROW;
     small(left)
         && small(right)
         && right.x0 - left.x1 < 0.5

@@ -34,7 +34,7 @@ pub use group_bar::GroupBar;
 pub use heavy::HeavyFlame;
 pub use hit::{Hit, Part};
 pub use lanes::Rect;
-pub use minimap::{Minimap, Run};
+pub use minimap::{Minimap, Painting, Run};
 pub use profile::{Bucket, Profile};
 pub use rows::{Line, Rows, Step};
 pub use viewport::{Scroll, TimeView};

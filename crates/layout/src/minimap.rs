@@ -30,9 +30,9 @@ pub struct Minimap {
 }
 
 impl Minimap {
-    /// Paints all lines of `rows`, of a folded group its members, into `lanes` lanes of as many
-    /// cells as `view` (see [`TimeView::overview`]) has px; spans in progress go on to `now`, ns
-    /// since the epoch.
+    /// Paints all lines of a waterfall, of a folded group its members, into `lanes` lanes of as
+    /// many cells as `view` (see [`TimeView::overview`]) has px; spans in progress go on to `now`,
+    /// ns since the epoch.
     #[must_use]
     pub fn paint(
         columns: &SpanColumns,
@@ -42,36 +42,9 @@ impl Minimap {
         now: i64,
         lanes: usize,
     ) -> Self {
-        let width = view.width() as usize;
-        let mut cells = vec![NONE; width * lanes];
-        // For each cell a free one at or behind it in its lane, so that filled ones are skipped.
-        let mut free: Vec<u32> = (0..lanes).flat_map(|_| 0..=width as u32).collect();
-        let cell = |time: i64| view.x_of(time).clamp(0.0, width as f64) as usize;
-        let shared = rows.len().max(lanes).max(1);
-        for (line, found) in rows.lines().iter().enumerate().rev() {
-            let lane = line * lanes / shared;
-            let (Some(free), Some(cells)) = (
-                free.get_mut(lane * (width + 1)..(lane + 1) * (width + 1)),
-                cells.get_mut(lane * width..(lane + 1) * width),
-            ) else {
-                break;
-            };
-            let own = [found.span];
-            for span in rows.drawn_spans(tree, found, &own).iter().rev() {
-                let (from, to) = drawn_times(columns, *span as usize, now);
-                if !view.meets(from, to) {
-                    continue;
-                }
-                let (from, to) = (cell(from), cell(to));
-                let mut at = next_free(free, from);
-                while at < to.max(from + 1).min(width) {
-                    cells[at] = *span;
-                    free[at] = at as u32 + 1;
-                    at = next_free(free, at);
-                }
-            }
-        }
-        Self { width, cells }
+        let mut painting = Painting::start(rows, view.clone(), now, lanes);
+        while !painting.advance(columns, tree, rows, usize::MAX) {}
+        painting.finish()
     }
 
     /// What is to be drawn: neighbouring cells of one span as one.
@@ -91,6 +64,86 @@ impl Minimap {
                 })
             })
         })
+    }
+}
+
+/// A minimap being painted, for traces of so many spans that it takes longer than a frame.
+#[derive(Debug, Clone)]
+pub struct Painting {
+    view: TimeView,
+    now: i64,
+    lanes: usize,
+    cells: Vec<u32>,
+    /// For each cell a free one at or behind it in its lane, so that filled ones are skipped.
+    free: Vec<u32>,
+    /// How many lines are still to be painted: from the last one upwards.
+    left: usize,
+}
+
+impl Painting {
+    /// Begins what [`Minimap::paint`] does at once.
+    #[must_use]
+    pub fn start(rows: &Rows, view: TimeView, now: i64, lanes: usize) -> Self {
+        let width = view.width() as usize;
+        Self {
+            cells: vec![NONE; width * lanes],
+            free: (0..lanes).flat_map(|_| 0..=width as u32).collect(),
+            left: rows.len(),
+            view,
+            now,
+            lanes,
+        }
+    }
+
+    /// Paints on until about `spans` more are painted; true when all are. Columns, tree and rows
+    /// are the same from start to end: when these change, so must the painting.
+    pub fn advance(&mut self, columns: &SpanColumns, tree: &Tree, rows: &Rows, spans: usize) -> bool {
+        let shared = rows.len().max(self.lanes).max(1);
+        let mut painted = 0;
+        while self.left > 0 && painted < spans {
+            self.left -= 1;
+            let Some(line) = rows.lines().get(self.left) else {
+                continue;
+            };
+            let lane = self.left * self.lanes / shared;
+            let own = [line.span];
+            let drawn = rows.drawn_spans(tree, line, &own);
+            for span in drawn.iter().rev() {
+                self.fill(lane, *span, drawn_times(columns, *span as usize, self.now));
+            }
+            painted += drawn.len().max(1);
+        }
+        self.left == 0
+    }
+
+    /// Fills what is free of the cells of a span.
+    fn fill(&mut self, lane: usize, span: u32, (start, end): (i64, i64)) {
+        let width = self.view.width() as usize;
+        let lanes = (
+            self.free.get_mut(lane * (width + 1)..(lane + 1) * (width + 1)),
+            self.cells.get_mut(lane * width..(lane + 1) * width),
+        );
+        let (Some(free), Some(cells)) = lanes else { return };
+        if !self.view.meets(start, end) {
+            return;
+        }
+        let cell = |time: i64| self.view.x_of(time).clamp(0.0, width as f64) as usize;
+        let (from, to) = (cell(start), cell(end));
+        let mut at = next_free(free, from);
+        while at < to.max(from + 1).min(width) {
+            cells[at] = span;
+            free[at] = at as u32 + 1;
+            at = next_free(free, at);
+        }
+    }
+
+    /// The minimap as far as it is painted.
+    #[must_use]
+    pub fn finish(self) -> Minimap {
+        Minimap {
+            width: self.view.width() as usize,
+            cells: self.cells,
+        }
     }
 }
 
@@ -212,6 +265,9 @@ mod tests {
                     prop_assert_eq!(map.cells[lane * width + cell], lower.map_or(NONE, |(_, found)| found.span));
                 }
             }
+            let mut painting = Painting::start(&rows, view((0, 100), width), 0, lanes);
+            while !painting.advance(&c, &tree, &rows, 7) {}
+            prop_assert_eq!(painting.finish(), map);
         }
     }
 }
