@@ -2,7 +2,7 @@
 //! them, after trunk has made the rest of `dist/`.
 //!
 //! Trunk cannot cut (trunk-rs/trunk#1022): it binds the whole wasm, and this puts the bound main
-//! part in its place under the same names, the other parts beside it.
+//! part in its place and the other parts beside it.
 
 use crate::command::{Result, output, target_dir};
 use crate::setup::BuildTools;
@@ -30,9 +30,11 @@ const OPTIMISE: [&str; 9] = [
     "--enable-multivalue",
 ];
 
-/// Replaces the wasm in `dist` by its parts.
-pub(crate) fn cut(tools: &BuildTools, dist: &Path) -> Result<()> {
-    let name = bound_name(dist)?;
+/// Replaces the wasm in `dist` by its parts. Their names carry `hash`, which stands for everything
+/// they are made from and with: a browser may keep them for ever, and never mixes two builds.
+pub(crate) fn cut(tools: &BuildTools, dist: &Path, hash: &str) -> Result<()> {
+    let name = format!("{NAME}-{hash}");
+    rename(dist, &name)?;
     let whole = target_dir()
         .join("wasm32-unknown-unknown/wasm-release")
         .join(format!("{NAME}.wasm"));
@@ -50,7 +52,13 @@ pub(crate) fn cut(tools: &BuildTools, dist: &Path) -> Result<()> {
         .map_err(|error| format!("the wasm cannot be cut into parts: {error:#}"))?;
     output(
         Command::new(tools.wasm_bindgen.join("wasm-bindgen"))
-            .args(["--target", "web", "--no-typescript", "--remove-name-section"])
+            .args([
+                "--target",
+                "web",
+                "--no-typescript",
+                "--remove-name-section",
+                "--keep-lld-exports",
+            ])
             .args(["--out-name", &name, "--out-dir"])
             .arg(dist)
             .arg(&main),
@@ -64,7 +72,6 @@ pub(crate) fn cut(tools: &BuildTools, dist: &Path) -> Result<()> {
             .file_name()
             .map(|file| file.to_string_lossy().into_owned())
             .unwrap_or_default();
-        // Names carry the hash of the whole, so that a browser may keep them for ever.
         let hashed = format!("{name}-{file}");
         script = script.replace(&format!("\"./{file}\""), &format!("\"./{hashed}\""));
         optimise(tools, &part, &dist.join(hashed))?;
@@ -75,6 +82,19 @@ pub(crate) fn cut(tools: &BuildTools, dist: &Path) -> Result<()> {
 /// Is a file of `dist` one that comes later than the first download?
 pub(crate) fn comes_later(file: &str) -> bool {
     file.starts_with(NAME) && file.ends_with(".wasm") && !file.ends_with("_bg.wasm")
+}
+
+/// Takes away what trunk bound, and names in the page what comes in its place.
+fn rename(dist: &Path, name: &str) -> Result<()> {
+    let whole = bound_name(dist)?;
+    let page = dist.join("index.html");
+    let failed = |error: std::io::Error| format!("cannot change {}: {error}", dist.display());
+    let text = fs::read_to_string(&page).map_err(failed)?;
+    fs::write(&page, text.replace(&whole, name)).map_err(failed)?;
+    for suffix in [".js", "_bg.wasm"] {
+        fs::remove_file(dist.join(format!("{whole}{suffix}"))).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// `meshscope-studio-HASH`, as trunk named it.

@@ -52,7 +52,7 @@ pub(crate) fn build(tools: &BuildTools) -> Result<bool> {
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", parts::RUSTFLAGS)
         .env("CARGO_PROFILE_WASM_RELEASE_STRIP", "none")
         .env_remove("NO_COLOR"))?;
-    parts::cut(tools, &dist)?;
+    parts::cut(tools, &dist, stamp.get(..16).unwrap_or(&stamp))?;
     let sizes = precompress(&dist)?;
     fs::write(&stamp_file, stamp)
         .map_err(|error| format!("cannot write {}: {error}", stamp_file.display()))?;
