@@ -5,7 +5,7 @@
 
 use crate::tree::Tree;
 use meshscope_model::columns::{ABSENT, flag};
-use meshscope_model::{Operation, SpanColumns};
+use meshscope_model::SpanColumns;
 use std::collections::BTreeSet;
 
 /// What some spans used and how they fared. An absent sum means that no row has a figure.
@@ -19,7 +19,8 @@ pub struct Totals {
     pub blocked: u32,
     /// How many have not ended.
     pub in_progress: u32,
-    /// Rows with usage, and model calls without: what a cost is expected of.
+    /// Rows with usage, as the ledger has them: a call that says nothing of what it used is not
+    /// among them.
     pub calls: u32,
     /// Of those, how many have no known cost; when not 0 `cost` is a lower bound.
     pub unpriced_calls: u32,
@@ -76,9 +77,7 @@ impl Totals {
             &columns.total_tokens,
         ];
         let [input, output, total] = tokens.map(|column| figure(column));
-        let operation = Operation::from_number(columns.operation.get(row).copied().unwrap_or(0));
-        let used = [input, output, total, cost].iter().any(Option::is_some);
-        let call = used || operation.is_model_call();
+        let call = [input, output, total, cost].iter().any(Option::is_some);
         self.spans += 1;
         self.blocked += u32::from(blocked);
         self.errors += u32::from(!blocked && columns.has_flag(row, flag::ERROR));
