@@ -197,10 +197,11 @@ mod tests {
     use super::*;
     use crate::testing::{columns, spans};
     use meshscope_model::columns::{ColumnsBuilder, SpanRow};
-    use meshscope_model::{SpanId, TraceId};
+    use meshscope_model::{Operation, SpanId, TraceId};
     use proptest::prelude::*;
 
-    /// A workflow with a failed call, two calls of which one has no price, and a blocked tool.
+    /// A workflow with a failed call without usage, two calls of which one has no price, and a
+    /// blocked tool.
     fn trip() -> SpanColumns {
         let mut builder = ColumnsBuilder::new(TraceId::from_u128(1));
         let row = |id: u64, parent: u64, start: i64, agent: &'static str| SpanRow {
@@ -248,7 +249,8 @@ mod tests {
         let tree = Tree::build(&c);
         let all = Totals::of_subtree(&c, &tree, 0);
         assert_eq!((all.spans, all.errors, all.blocked), (5, 1, 1));
-        assert_eq!((all.calls, all.unpriced_calls), (3, 2));
+        // The failed call says nothing of what it used: the ledger has no row of it.
+        assert_eq!((all.calls, all.unpriced_calls), (2, 1));
         assert_eq!(
             (all.input_tokens, all.total_tokens, all.cost),
             (Some(133), Some(179), Some(500))
