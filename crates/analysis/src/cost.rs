@@ -3,7 +3,7 @@
 //! Cached input, cache writes, reasoning and audio are classes *within* input (or output): each
 //! token is priced once, in its own class. A call whose price or split is not known has no cost.
 
-use crate::prices::{Price, Prices};
+use crate::prices::{PriceEntry, Prices};
 use meshscope_model::{CostSource, SpanFacts, Usage};
 
 impl Prices {
@@ -36,7 +36,7 @@ impl Prices {
 }
 
 /// Cost of a call at this price.
-fn cost(price: &Price, usage: &Usage) -> Option<i64> {
+fn cost(price: &PriceEntry, usage: &Usage) -> Option<i64> {
     let mut cost: Option<i128> = None;
     let mut add = |part: Option<i128>| {
         if let Some(part) = part {
@@ -58,7 +58,7 @@ fn cost(price: &Price, usage: &Usage) -> Option<i64> {
 
 /// Tokens priced each in its own class. Without a known input or output part of the usage
 /// (only a total) there is no cost; a lone class, as counters report them, is priced by itself.
-fn token_cost(price: &Price, usage: &Usage) -> Option<i128> {
+fn token_cost(price: &PriceEntry, usage: &Usage) -> Option<i128> {
     let t = &usage.tokens;
     if t.input.is_none() && t.output.is_none() {
         // Reasoning alone is within an output that is counted elsewhere.
@@ -217,14 +217,14 @@ mod tests {
             None,
             "no price of batches is known"
         );
-        let price = Price {
+        let price = PriceEntry {
             tokens: TokenPrices {
                 input: Some(1),
                 output: Some(10),
                 reasoning: Some(100),
                 ..TokenPrices::default()
             },
-            ..Price::default()
+            ..PriceEntry::default()
         };
         let thought = Usage {
             tokens: Tokens {

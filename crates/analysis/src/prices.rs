@@ -4,7 +4,8 @@
 //! own is asked before it. Prices are integers of pico-dollars (10^-12 USD): a list price of
 //! $2.50 a million tokens is 2500000 a token.
 
-use serde::Deserialize;
+pub use meshscope_api::prices::{PriceEntry, PriceTier, TokenPrices};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The table that ships with Meshscope.
@@ -18,7 +19,7 @@ pub struct Prices {
 }
 
 /// A price table.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PriceTable {
     /// Version, for example `2026-11`; it stands beside every cost computed from it.
     pub version: String,
@@ -26,65 +27,14 @@ pub struct PriceTable {
     #[serde(default)]
     pub date: Option<String>,
     /// The prices; of several that match, the longest name holds.
-    pub prices: Vec<Price>,
-}
-
-/// Prices of one model or family of models.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
-pub struct Price {
-    /// Providers it holds for, in the GenAI conventions' names; none means any.
-    pub providers: Vec<String>,
-    /// Model name, which stands for its snapshots too (`gpt-4o` for `gpt-4o-2024-08-06`); `*` at
-    /// the start or end stands for anything.
-    pub model: String,
-    /// Prices of tokens.
-    #[serde(flatten)]
-    pub tokens: TokenPrices,
-    /// Prices from a length of the input on, by rising length; the whole call pays them.
-    pub tiers: Vec<Tier>,
-    /// What a call in a batch pays of these prices, in percent.
-    pub batch_percent: Option<u8>,
-    /// A character of text to speech.
-    pub character: Option<i64>,
-    /// A second of audio.
-    pub audio_second: Option<i64>,
-}
-
-/// Pico-dollars a token, by class.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-#[serde(default)]
-pub struct TokenPrices {
-    /// Uncached input.
-    pub input: Option<i64>,
-    /// Input read from a cache; the input's price where there is none of its own.
-    pub cached_input: Option<i64>,
-    /// Input written to a cache; the input's price where there is none of its own.
-    pub cache_write: Option<i64>,
-    /// Output.
-    pub output: Option<i64>,
-    /// Reasoning within the output; the output's price where there is none of its own.
-    pub reasoning: Option<i64>,
-    /// Audio input; the input's price where there is none of its own.
-    pub audio_input: Option<i64>,
-    /// Audio output; the output's price where there is none of its own.
-    pub audio_output: Option<i64>,
-}
-
-/// Prices for long inputs.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-pub struct Tier {
-    /// The input is longer than this many tokens.
-    pub above_input_tokens: i64,
-    /// Its prices.
-    #[serde(flatten)]
-    pub tokens: TokenPrices,
+    pub prices: Vec<PriceEntry>,
 }
 
 /// Names that a price may have, besides those of tokens.
-const PRICE_KEYS: [&str; 6] = [
+const PRICE_KEYS: [&str; 7] = [
     "providers",
     "model",
+    "from",
     "tiers",
     "batch_percent",
     "character",
@@ -126,8 +76,8 @@ impl PriceTable {
         }
     }
 
-    fn find(&self, provider: Option<&str>, model: &str) -> Option<&Price> {
-        let fits = |price: &&Price| {
+    fn find(&self, provider: Option<&str>, model: &str) -> Option<&PriceEntry> {
+        let fits = |price: &&PriceEntry| {
             let sold =
                 |name: &str| price.providers.is_empty() || price.providers.iter().any(|known| known == name);
             matches(&price.model, model) && provider.is_none_or(sold)
@@ -181,7 +131,7 @@ impl Prices {
     /// The price of a model and the version of the table it stands in, if there is one. Without
     /// a provider the model's name decides.
     #[must_use]
-    pub fn find(&self, provider: Option<&str>, model: &str) -> Option<(&str, &Price)> {
+    pub fn find(&self, provider: Option<&str>, model: &str) -> Option<(&str, &PriceEntry)> {
         let found = |table: &PriceTable| table.find(provider, model).is_some();
         let table = self.tables.iter().find(|table| found(table))?;
         table

@@ -37,7 +37,8 @@ pub(super) fn measure(
     filter: &Filter,
     bucket_ns: i64,
 ) -> Result<Measured, StoreError> {
-    let key = query.by.map_or_else(
+    let by = super::usage::by(query);
+    let key = by.map_or_else(
         || "''".to_owned(),
         |by| format!("coalesce({}, '')", group_sql(by)),
     );
@@ -68,18 +69,21 @@ pub(super) fn measure(
         .map(|((start, name), sum)| UsageBucket {
             start,
             measures: with(sum.measures, &(Some(start), Some(name.clone()))),
-            group: query.by.map(|_| name),
+            group: by.map(|_| name),
+            second: None,
+            other: false,
         })
         .collect();
     buckets.sort_by(|a, b| (a.start, &a.group).cmp(&(b.start, &b.group)));
-    let by_model = query.by == Some(UsageGroupBy::Model);
+    let by_model = by == Some(UsageGroupBy::Model);
     let mut groups: Vec<UsageGroup> = groups
         .into_iter()
-        .filter(|_| query.by.is_some())
+        .filter(|_| by.is_some())
         .map(|(name, sum)| UsageGroup {
             measures: with(sum.measures, &(None, Some(name.clone()))),
             provider: sum.provider.flatten().filter(|_| by_model),
             group: name,
+            ..UsageGroup::default()
         })
         .collect();
     // Costliest first; what has no cost last, and of the same cost what has the most tokens.

@@ -5,8 +5,8 @@ use super::{counted, measures, parts};
 use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
-use meshscope_api::query::{BUCKETS, UsageGroupBy, UsageQuery};
-use meshscope_api::usage::{RunLatencyBucket, UsageReport, UsageRow, UsageRowPage, UsageTotals};
+use meshscope_api::usage_query::{self, Bucket, UsageGroupBy, UsageKey, UsageQuery};
+use meshscope_api::{RunLatencyBucket, UsageReport, UsageRow, UsageRowPage, UsageTotals};
 use meshscope_model::{Operation, SpanId};
 
 /// How many buckets a report has at the most when no width is asked for.
@@ -103,7 +103,7 @@ impl Rows {
     fn of(connection: &Connection, query: &UsageQuery) -> Result<Self, StoreError> {
         let list = &query.list;
         let Some(session) = &list.session else {
-            let sessions = list.q.is_some() || query.by == Some(UsageGroupBy::Session);
+            let sessions = list.q.is_some() || by(query) == Some(UsageGroupBy::Session);
             return Ok(Self {
                 with: String::new(),
                 values: Vec::new(),
@@ -162,6 +162,7 @@ impl Rows {
 pub(super) fn group_sql(by: UsageGroupBy) -> String {
     match by {
         UsageGroupBy::Session => "session_id".to_owned(),
+        UsageGroupBy::Trace => "replace(trace_id::VARCHAR, '-', '')".to_owned(),
         UsageGroupBy::System => {
             let names = meshscope_model::System::ALL.map(|system| format!("'{}'", system.as_str()));
             format!("[{}][system + 1]", names.join(", "))
@@ -199,15 +200,12 @@ fn shown(
     Ok((from, to.max(from.saturating_add(1))))
 }
 
-/// A width that gives at most [`BUCKET_GOAL`] buckets.
-fn width(from: i64, to: i64) -> i64 {
-    let span = to.saturating_sub(from);
-    let fits = BUCKETS
-        .iter()
-        .map(|(_, ns)| *ns)
-        .find(|ns| span / ns < BUCKET_GOAL);
-    let day = meshscope_model::time::DAY;
-    fits.unwrap_or_else(|| (span / BUCKET_GOAL / day + 1).saturating_mul(day))
+/// The first known key of the grouping.
+pub(super) fn by(query: &UsageQuery) -> Option<UsageGroupBy> {
+    query.by.iter().find_map(|key| match key {
+        UsageKey::By(by) => Some(*by),
+        UsageKey::Attribute(_) => None,
+    })
 }
 
 /// The report of `GET /api/v1/usage`.
@@ -218,7 +216,10 @@ pub(super) fn report(
 ) -> Result<UsageReport, StoreError> {
     let bounds = query.list.range.bounds(now);
     let (from, to) = shown(connection, query, bounds, now)?;
-    let bucket_ns = query.bucket_ns.unwrap_or_else(|| width(from, to));
+    let bucket = query
+        .bucket
+        .unwrap_or_else(|| usage_query::fitting(to.saturating_sub(from), BUCKET_GOAL));
+    let bucket_ns = bucket.nominal_ns();
     let filter = filter(query, bounds);
     let rows = Rows::of(connection, query)?;
     let measured = measures::measure(connection, query, &rows, &filter, bucket_ns)?;
@@ -232,12 +233,14 @@ pub(super) fn report(
     Ok(UsageReport {
         from,
         to,
+        bucket: Bucket::as_str(bucket).to_owned(),
         bucket_ns,
         buckets: measured.buckets,
         groups: measured.groups,
         run_latency,
         totals,
         quantile_error: measured.quantile_error,
+        ..UsageReport::default()
     })
 }
 
@@ -435,6 +438,7 @@ pub(super) fn rows(
             cost_source: row.get::<_, Option<String>>(22)?.map(read::cost_source),
             claim: row.get(23)?,
             error: row.get(24)?,
+            ..UsageRow::default()
         };
         Ok((ledger, row.get::<_, i64>(25)?))
     })?;
