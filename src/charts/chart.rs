@@ -15,11 +15,15 @@ use crate::components::time_text::moment;
 use crate::state::prefs::Prefs;
 use crate::state::use_patch;
 use leptos::html::Canvas;
+use meshscope_api::Params;
 use leptos::prelude::*;
 use web_sys::HtmlCanvasElement;
 
 /// Moves of fewer pixels are a click, not a brush.
 const STILL: f64 = 4.0;
+
+/// What hands and keys do.
+const HELP: &str = "Drag to zoom. A click filters, with Shift it shows the rows. Arrow keys read values, with Shift they choose a time; Enter does what a click does, or zooms";
 
 /// Where pointer or keys are: a step, and a series of it.
 type Place = (usize, Option<usize>);
@@ -48,7 +52,13 @@ impl Plot {
     }
 
     /// Draws with `pen` what the canvas shows.
-    fn draw(&self, pen: &mut dyn crate::canvas::painter::Painter, size: (f64, f64), ratio: f64, theme: &Theme) {
+    fn draw(
+        &self,
+        pen: &mut dyn crate::canvas::painter::Painter,
+        size: (f64, f64),
+        ratio: f64,
+        theme: &Theme,
+    ) {
         let shown = self.shown();
         self.data.with(|data| {
             if let Err(error) = draw::draw(pen, size, ratio, data, theme, &shown) {
@@ -64,7 +74,12 @@ impl Plot {
         }
         let theme = Theme::read();
         if let Some(context) = surface::context(canvas) {
-            self.draw(&mut Pen::new(&context, &theme), (width, height), surface::ratio(), &theme);
+            self.draw(
+                &mut Pen::new(&context, &theme),
+                (width, height),
+                surface::ratio(),
+                &theme,
+            );
         }
     }
 
@@ -125,13 +140,13 @@ impl Plot {
     }
 }
 
-/// A titled chart. Dragging over it sets the page's time range; a click on a series that has a key gives
-/// the key to `pick`.
+/// A titled chart. Dragging over it sets the page's time range; a click on a series that has a key sets its
+/// filter. Where the page `opens` rows, a click with Shift shows those of the step and the series.
 #[component]
 pub(crate) fn Chart(
     #[prop(into)] title: Signal<String>,
     #[prop(into)] data: Signal<Data>,
-    #[prop(optional)] pick: Option<Callback<String>>,
+    #[prop(optional)] opens: bool,
 ) -> impl IntoView {
     let plot = Plot {
         canvas: NodeRef::new(),
@@ -158,7 +173,7 @@ pub(crate) fn Chart(
             {move || if as_table.get() {
                 view! { <Table data /> }.into_any()
             } else {
-                stage(plot, title, pick)
+                stage(plot, title, opens)
             }}
         </section>
     }
@@ -166,29 +181,47 @@ pub(crate) fn Chart(
 }
 
 /// The canvas with what lies over it.
-fn stage(plot: Plot, title: Signal<String>, pick: Option<Callback<String>>) -> AnyView {
-    let Plot { data, hover, brush, down, .. } = plot;
+fn stage(plot: Plot, title: Signal<String>, opens: bool) -> AnyView {
+    let Plot {
+        data,
+        hover,
+        brush,
+        down,
+        ..
+    } = plot;
     let patch = use_patch();
+    let zooming = patch.clone();
     let zoom = move |range: (usize, usize)| {
         let (from, to) = plot.range(range);
-        patch(&[
+        zooming(&[
             ("range", None),
             ("from", Some(from.to_string())),
             ("to", Some(to.to_string())),
         ]);
     };
-    let choose = move |place: Option<Place>| {
-        let series = place.and_then(|(_, row)| row);
-        let key = series.and_then(|row| data.with_untracked(|data| data.series.get(row)?.key.clone()));
-        if let Some((pick, key)) = pick.zip(key) {
-            pick.run(key);
+    // Sets the filter of the series, or shows the rows of the step and the series.
+    let choose = move |rows: bool| {
+        let Some((step, row)) = hover.get_untracked() else { return };
+        let key = row.and_then(|row| data.with_untracked(|data| data.series.get(row)?.key.clone()));
+        let mut filter = Params::parse(key.as_deref().unwrap_or_default());
+        if rows && opens {
+            let (from, to) = plot.range((step, step));
+            filter.set("from", Some(from));
+            filter.set("to", Some(to));
+            patch(&[("rows", Some("time".to_owned())), ("cell", Some(filter.to_query()))]);
+        } else if !rows && !filter.0.is_empty() {
+            let set: Vec<_> = filter.0.iter().map(|(name, value)| (name.as_str(), Some(value.clone()))).collect();
+            patch(&set);
         }
     };
     let pressed = move |event: web_sys::PointerEvent| {
         surface::capture(&event);
         let x = f64::from(event.offset_x());
         down.set_value(Some(x));
-        brush.set(plot.place(x, f64::from(event.offset_y())).map(|(step, _)| (step, step)));
+        brush.set(
+            plot.place(x, f64::from(event.offset_y()))
+                .map(|(step, _)| (step, step)),
+        );
     };
     let moved = move |event: web_sys::PointerEvent| {
         let x = f64::from(event.offset_x());
@@ -203,15 +236,15 @@ fn stage(plot: Plot, title: Signal<String>, pick: Option<Callback<String>>) -> A
         }
     };
     let released = {
-        let zoom = zoom.clone();
-        move |_| {
+        let (zoom, choose) = (zoom.clone(), choose.clone());
+        move |event: web_sys::PointerEvent| {
             let dragged = down.get_value() == Some(f64::NEG_INFINITY);
             let range = brush.get_untracked();
             down.set_value(None);
             brush.set(None);
             match range {
                 Some(range) if dragged => zoom(range),
-                _ => choose(hover.get_untracked()),
+                _ => choose(event.shift_key()),
             }
         }
     };
@@ -223,7 +256,7 @@ fn stage(plot: Plot, title: Signal<String>, pick: Option<Callback<String>>) -> A
                     brush.set(None);
                     zoom(range);
                 }
-                None => choose(hover.get_untracked()),
+                None => choose(event.shift_key()),
             }
         } else if !plot.key(&key, event.shift_key()) {
             return;
@@ -233,9 +266,9 @@ fn stage(plot: Plot, title: Signal<String>, pick: Option<Callback<String>>) -> A
     };
     let about = move || data.with(|data| format!("{}. {}", title.get(), summary(data)));
     view! {
-        <div class="plot" class:picks=pick.is_some()>
+        <div class="plot">
             <canvas node_ref=plot.canvas role="img" aria-label=about tabindex="0"
-                title="Drag to zoom; arrow keys read values, with Shift they choose a time, Enter zooms or filters"
+                title=HELP
                 on:pointermove=moved on:pointerdown=pressed on:pointerup=released on:keydown=typed
                 on:pointerleave=move |_| hover.set(None) on:blur=move |_| hover.set(None)
                 on:pointercancel=move |_| { down.set_value(None); brush.set(None); }></canvas>
@@ -296,7 +329,9 @@ fn tip(data: Signal<Data>, (step, row): Place) -> AnyView {
                 None => (data.format)(value),
             };
             let mark = (data.kind != Kind::Heat).then(|| swatch(series.hue));
-            let name = series.name.clone();
+            // The rows of a heat map are named by where they begin.
+            let next = data.series.get(index + 1).filter(|_| data.kind == Kind::Heat);
+            let name = next.map_or_else(|| series.name.clone(), |next| format!("{} \u{2013} {}", series.name, next.name));
             Some(view! { <div class="tip-row" class:on=on><span>{mark}{name}</span><b>{text}</b></div> })
         };
         let mut rows: Vec<_> = data.series.iter().enumerate().filter_map(entry).collect();
@@ -316,7 +351,11 @@ fn tip(data: Signal<Data>, (step, row): Place) -> AnyView {
         } else {
             ("right", RIGHT, steps - step as f64)
         };
-        let style = format!("{side}:calc({edge}px + 6px + (100% - {}px) * {})", LEFT + RIGHT, at / steps);
+        let style = format!(
+            "{side}:calc({edge}px + 6px + (100% - {}px) * {})",
+            LEFT + RIGHT,
+            at / steps
+        );
         let (from, to) = (data.moment(step as f64), data.moment(step as f64 + 1.0));
         view! {
             <div class="tip" style=style role="status">
@@ -334,8 +373,13 @@ fn Options(plot: Plot, title: Signal<String>, as_table: RwSignal<bool>) -> impl 
     let open = RwSignal::new(false);
     let svg = move |_| {
         open.set(false);
-        let Some(canvas) = plot.canvas.get_untracked() else { return };
-        let size = (f64::from(canvas.client_width()), f64::from(canvas.client_height()));
+        let Some(canvas) = plot.canvas.get_untracked() else {
+            return;
+        };
+        let size = (
+            f64::from(canvas.client_width()),
+            f64::from(canvas.client_height()),
+        );
         let theme = Theme::read();
         let mut svg = Svg::new(size.0, size.1);
         // Plotters counts in whole pixels: four of them to one of the picture make it smooth.

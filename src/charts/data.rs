@@ -34,7 +34,7 @@ pub(crate) struct Series {
     pub band: Vec<Option<(f64, f64)>>,
     /// 0 to 5, or one of [`hue`].
     pub hue: usize,
-    /// What a click filters by; nothing where it stands for several or none.
+    /// The filter that a click sets, as a query (`model=gpt-4o`); nothing where it stands for several.
     pub key: Option<String>,
 }
 
@@ -119,7 +119,10 @@ impl Data {
 
     /// The fullest cell of a heat map.
     pub(crate) fn fullest(&self) -> f64 {
-        let values = self.series.iter().flat_map(|series| series.values.iter().flatten());
+        let values = self
+            .series
+            .iter()
+            .flat_map(|series| series.values.iter().flatten());
         values.copied().fold(0.0, f64::max)
     }
 
@@ -147,14 +150,19 @@ impl Data {
             return values.find(hit).map(|(i, _)| i);
         }
         let far = |value: f64| (value - height).abs();
-        values.min_by(|a, b| far(a.1).total_cmp(&far(b.1))).map(|(i, _)| i)
+        values
+            .min_by(|a, b| far(a.1).total_cmp(&far(b.1)))
+            .map(|(i, _)| i)
     }
 
     /// As comma-separated values: the start of each step in RFC 3339, then a column a series, in full
     /// precision; what is not known stays empty.
     pub(crate) fn csv(&self) -> String {
         let head = self.series.iter().map(|series| quoted(&series.name));
-        let mut text = std::iter::once("time".to_owned()).chain(head).collect::<Vec<_>>().join(",");
+        let mut text = std::iter::once("time".to_owned())
+            .chain(head)
+            .collect::<Vec<_>>()
+            .join(",");
         for step in 0..self.steps() {
             text.push('\n');
             text.push_str(&meshscope_model::time::to_rfc3339(self.moment(step as f64)));
@@ -173,7 +181,11 @@ impl Data {
 /// A field of a CSV file (RFC 4180). One that a spreadsheet would take for a formula is kept from being one.
 pub(crate) fn quoted(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    let text = if formula {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
@@ -232,7 +244,10 @@ mod tests {
         let data = data(Kind::Lines, &[&[1.0, 2.0]]);
         let moments = [0.0, 0.5, 1.0, 1.5, 2.0, 7.0].map(|place| data.moment(place));
         let second = 1_000_000_000;
-        assert_eq!(moments, [0, second / 2, second, 2 * second, 3 * second, 3 * second]);
+        assert_eq!(
+            moments,
+            [0, second / 2, second, 2 * second, 3 * second, 3 * second]
+        );
     }
 
     #[test]
@@ -243,9 +258,15 @@ mod tests {
         assert_eq!(hits, [Some(0), Some(1), Some(1), None]);
         assert_eq!(data.series_at(0, 0.5, |i| i == 1), Some(1));
         data.kind = Kind::Lines;
-        assert_eq!([1.9, 2.1].map(|height| data.series_at(0, height, all)), [Some(0), Some(1)]);
+        assert_eq!(
+            [1.9, 2.1].map(|height| data.series_at(0, height, all)),
+            [Some(0), Some(1)]
+        );
         data.kind = Kind::Heat;
-        assert_eq!([1.9, 2.1].map(|height| data.series_at(0, height, all)), [Some(1), None]);
+        assert_eq!(
+            [1.9, 2.1].map(|height| data.series_at(0, height, all)),
+            [Some(1), None]
+        );
     }
 
     #[test]
@@ -257,7 +278,13 @@ mod tests {
         let text = data.csv();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "time,\"a, \"\"b\"\"\",'=1+1");
-        assert!(lines[1].starts_with("1970-01-01T00:00:00") && lines[1].ends_with(",0.1,3"), "{text}");
-        assert!(lines[2].starts_with("1970-01-01T00:00:01") && lines[2].ends_with(",2,"), "{text}");
+        assert!(
+            lines[1].starts_with("1970-01-01T00:00:00") && lines[1].ends_with(",0.1,3"),
+            "{text}"
+        );
+        assert!(
+            lines[2].starts_with("1970-01-01T00:00:01") && lines[2].ends_with(",2,"),
+            "{text}"
+        );
     }
 }

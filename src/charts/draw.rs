@@ -68,7 +68,10 @@ pub(super) fn draw(
     let length = data.moment(steps).saturating_sub(data.moment(0.0));
     let step = length / (steps as i64).max(1);
     let value = |value: &f64| match data.kind {
-        Kind::Heat => data.series.get(value.round() as usize).map_or_else(String::new, |s| s.name.clone()),
+        Kind::Heat => data
+            .series
+            .get(value.round() as usize)
+            .map_or_else(String::new, |s| s.name.clone()),
         _ => (data.format)(*value),
     };
     let time = |place: &f64| axis(data.moment(*place), step >= DAY, length > DAY, step < MINUTE);
@@ -101,7 +104,12 @@ pub(super) fn draw(
 
 type Area<'a, 'b> = DrawingArea<Sheet<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-fn bars(area: &Area<'_, '_>, data: &Data, theme: &Theme, shown: &dyn Fn(usize) -> bool) -> Result<(), Failure> {
+fn bars(
+    area: &Area<'_, '_>,
+    data: &Data,
+    theme: &Theme,
+    shown: &dyn Fn(usize) -> bool,
+) -> Result<(), Failure> {
     let mut base = vec![0.0; data.steps()];
     let gap = if data.steps() > 120 { 0.0 } else { 0.14 };
     for (_, series) in data.series.iter().enumerate().filter(|(index, _)| shown(*index)) {
@@ -123,8 +131,12 @@ fn stretches<T: Copy>(values: &[Option<T>], joined: bool) -> Vec<Vec<(f64, T)>> 
     let place = |(step, value): (usize, &Option<T>)| value.map(|value| (step as f64 + 0.5, value));
     let places = values.iter().enumerate().map(place);
     let places: Vec<_> = places.filter(|place| !joined || place.is_some()).collect();
-    let stretches = places.split(Option::is_none).filter(|stretch| !stretch.is_empty());
-    stretches.map(|stretch| stretch.iter().copied().flatten().collect()).collect()
+    let stretches = places
+        .split(Option::is_none)
+        .filter(|stretch| !stretch.is_empty());
+    stretches
+        .map(|stretch| stretch.iter().copied().flatten().collect())
+        .collect()
 }
 
 fn lines(

@@ -66,7 +66,10 @@ pub(crate) fn metric(detail: &MetricDetail, format: fn(f64) -> String) -> Option
         drawn.hue = all.len();
         drawn.name = label(&series.service, &series.attributes);
         // Instances of a service differ in their resource only.
-        let alike = all.iter().filter(|known| known.name.starts_with(&drawn.name)).count();
+        let alike = all
+            .iter()
+            .filter(|known| known.name.starts_with(&drawn.name))
+            .count();
         if alike > 0 {
             drawn.name.push_str(&format!(" {}", alike + 1));
         }
@@ -89,13 +92,23 @@ fn levels(series: &MetricSeries, reading: Reading, axis: Axis) -> Series {
             values.push(measured.value);
         }
     }
-    let end = axis.first.saturating_add(axis.step.saturating_mul(axis.steps as i64));
+    let end = axis
+        .first
+        .saturating_add(axis.step.saturating_mul(axis.steps as i64));
     let columns = reduce(&times, &values, axis.first, end, axis.steps);
     let several = columns.iter().flatten().any(|column| column.min < column.max);
     let band = |column: &Option<meshscope_layout::reduce::Column>| column.map(|c| (c.min, c.max));
     Series {
-        band: if several { columns.iter().map(band).collect() } else { Vec::new() },
-        ..Series::new("", 0, columns.iter().map(|column| column.map(|c| c.p50)).collect())
+        band: if several {
+            columns.iter().map(band).collect()
+        } else {
+            Vec::new()
+        },
+        ..Series::new(
+            "",
+            0,
+            columns.iter().map(|column| column.map(|c| c.p50)).collect(),
+        )
     }
 }
 

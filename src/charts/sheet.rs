@@ -137,8 +137,10 @@ impl DrawingBackend for Sheet<'_> {
             HPos::Left => Text::at(text, x, y, size),
             HPos::Right => Text::ending(text, x, y, size),
             HPos::Center => {
+                // No label is cut off by the edge of the sheet.
                 let width = text.chars().count() as f64 * size * LETTER;
-                Text::at(text, x - width / 2.0, y, size)
+                let most = f64::from(self.size.0) / self.ratio - width;
+                Text::at(text, (x - width / 2.0).min(most).max(0.0), y, size)
             }
         };
         self.painter.text(&ink, text);

@@ -14,7 +14,10 @@ pub(super) fn Table(data: Signal<Data>) -> impl IntoView {
 }
 
 fn table(data: &Data) -> AnyView {
-    let head = data.series.iter().map(|series| view! { <th class="num" scope="col">{series.name.clone()}</th> });
+    let head = data
+        .series
+        .iter()
+        .map(|series| view! { <th class="num" scope="col">{series.name.clone()}</th> });
     let filled = |step: &usize| data.series.iter().any(|series| series.at(*step).is_some());
     let row = |step: usize| {
         let cells = data.series.iter().map(|series| {
@@ -26,7 +29,8 @@ fn table(data: &Data) -> AnyView {
     };
     let rows: Vec<_> = (0..data.steps()).filter(filled).collect();
     let more = rows.len().saturating_sub(MOST);
-    let more = (more > 0).then(|| view! { <p class="muted">{format!("{more} more; save as CSV to have them all")}</p> });
+    let more = (more > 0)
+        .then(|| view! { <p class="muted">{format!("{more} more; save as CSV to have them all")}</p> });
     view! {
         <div class="plot scroll" tabindex="0">
             <table class="list">

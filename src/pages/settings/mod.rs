@@ -125,7 +125,10 @@ fn mcp_mesh(reader: McpMeshStatus) -> impl IntoView {
 /// Which price tables there are; they have a page of their own.
 fn prices(prices: &PricesStatus) -> impl IntoView + use<> {
     let table = |table: &meshscope_api::status::PriceTableInfo| {
-        let date = table.date.as_ref().map_or_else(String::new, |date| format!(" of {date}"));
+        let date = table
+            .date
+            .as_ref()
+            .map_or_else(String::new, |date| format!(" of {date}"));
         format!("{}{date}, {} prices", table.version, table.prices)
     };
     let tables: Vec<String> = prices.tables.iter().map(table).collect();

@@ -21,7 +21,9 @@ fn sorting() -> Memo<(usize, bool)> {
     let sort = param("sort");
     Memo::new(move |_| {
         let sort = sort.get().unwrap_or_else(|| "cost".to_owned());
-        let (word, least) = sort.strip_prefix('-').map_or((sort.as_str(), false), |word| (word, true));
+        let (word, least) = sort
+            .strip_prefix('-')
+            .map_or((sort.as_str(), false), |word| (word, true));
         let column = COLUMNS.iter().position(|column| column.word == word);
         (column.unwrap_or_default(), least)
     })
@@ -37,7 +39,11 @@ fn shown() -> Memo<Vec<usize>> {
     let words = param("columns");
     Memo::new(move |_| {
         let words = words.get().unwrap_or_else(|| USUAL.to_owned());
-        let on = |at: &usize| COLUMNS.get(*at).is_some_and(|column| words.split(',').any(|word| word == column.word));
+        let on = |at: &usize| {
+            COLUMNS
+                .get(*at)
+                .is_some_and(|column| words.split(',').any(|word| word == column.word))
+        };
         (0..COLUMNS.len()).filter(on).collect()
     })
 }
@@ -47,18 +53,30 @@ pub(super) fn breakdown() -> AnyView {
     let by = param("by");
     let (sorted, shown) = (sorting(), shown());
     let words = Memo::new(move |_| {
-        let keys: Vec<String> = keys(by.get().as_deref()).iter().map(UsageKey::to_string).collect();
+        let keys: Vec<String> = keys(by.get().as_deref())
+            .iter()
+            .map(UsageKey::to_string)
+            .collect();
         (keys, column(sorted.get()).0.order)
     });
     let more = Signal::derive(move || {
         let (by, order) = words.get();
-        let mut more = pairs(&[("top", TOP), ("order", order), ("bucket", "1mo"), ("compare", "previous")]);
+        let mut more = pairs(&[
+            ("top", TOP),
+            ("order", order),
+            ("bucket", "1mo"),
+            ("compare", "previous"),
+        ]);
         more.extend(by.into_iter().map(|key| ("by".to_owned(), key)));
         Some(more)
     });
     let report = use_report(more, true);
     let csv = move || {
-        let text = report.value.with_untracked(|report| report.as_ref().map(|r| csv(r, &keys(by.get_untracked().as_deref()))));
+        let text = report.value.with_untracked(|report| {
+            report
+                .as_ref()
+                .map(|r| csv(r, &keys(by.get_untracked().as_deref())))
+        });
         if let Some(text) = text {
             save_text(&text, "text/csv", "usage.csv");
         }
@@ -86,7 +104,10 @@ fn in_order(report: &UsageReport, (column, least): (&Column, bool)) -> Vec<Usage
         let (x, y) = ((column.value)(a), (column.value)(b));
         let order = if least { x.cmp(&y) } else { y.cmp(&x) };
         // What has no figure is no smallest one: it comes last either way.
-        a.other.cmp(&b.other).then(x.is_none().cmp(&y.is_none())).then(order)
+        a.other
+            .cmp(&b.other)
+            .then(x.is_none().cmp(&y.is_none()))
+            .then(order)
     });
     groups
 }
@@ -95,16 +116,28 @@ fn in_order(report: &UsageReport, (column, least): (&Column, bool)) -> Vec<Usage
 fn totals(report: &UsageReport) -> UsageGroup {
     UsageGroup {
         measures: report.totals.measures.clone(),
-        previous: report.previous.as_ref().map(|before| Box::new(before.totals.measures.clone())),
+        previous: report
+            .previous
+            .as_ref()
+            .map(|before| Box::new(before.totals.measures.clone())),
         ..UsageGroup::default()
     }
 }
 
-fn table(report: &UsageReport, keys: &[UsageKey], sorted: (&'static Column, bool), shown: &[usize]) -> AnyView {
+fn table(
+    report: &UsageReport,
+    keys: &[UsageKey],
+    sorted: (&'static Column, bool),
+    shown: &[usize],
+) -> AnyView {
     let columns: Vec<&'static Column> = shown.iter().filter_map(|at| COLUMNS.get(*at)).collect();
     let heads = columns.iter().map(|column| head(column, sorted));
-    let names = keys.iter().map(|key| view! { <th scope="col">{key.to_string()}</th> });
-    let rows = in_order(report, sorted).into_iter().map(|group| row(&group, keys, &columns));
+    let names = keys
+        .iter()
+        .map(|key| view! { <th scope="col">{key.to_string()}</th> });
+    let rows = in_order(report, sorted)
+        .into_iter()
+        .map(|group| row(&group, keys, &columns));
     let all = totals(report);
     let count = i64::from(report.group_count);
     let title = format!("All of {}", meshscope_layout::format::integer(count));
@@ -122,7 +155,11 @@ fn table(report: &UsageReport, keys: &[UsageKey], sorted: (&'static Column, bool
 fn head(column: &'static Column, (by, least): (&'static Column, bool)) -> AnyView {
     let patch = use_patch();
     let mine = by.word == column.word;
-    let next = if mine && !least { format!("-{}", column.word) } else { column.word.to_owned() };
+    let next = if mine && !least {
+        format!("-{}", column.word)
+    } else {
+        column.word.to_owned()
+    };
     let (order, arrow) = match (mine, least) {
         (false, _) => ("none", ""),
         (true, false) => ("descending", " \u{2193}"),
@@ -174,7 +211,11 @@ fn row(group: &UsageGroup, keys: &[UsageKey], columns: &[&'static Column]) -> An
         let provider = group.provider.clone().filter(|_| at == 0);
         names.push(named(value, name, value_of, provider));
     }
-    let under = if group.other { String::new() } else { under.to_query() };
+    let under = if group.other {
+        String::new()
+    } else {
+        under.to_query()
+    };
     let cells = columns.iter().map(|column| cell(column, group, &under));
     view! { <tr class:other=group.other>{names}{cells.collect_view()}</tr> }.into_any()
 }
@@ -187,7 +228,11 @@ fn add(params: &mut Params, name: &str, value: &str) {
 
 /// A key's value; a click filters by it.
 fn named(value: &str, name: String, filter: String, provider: Option<String>) -> AnyView {
-    let text = if value.is_empty() { "none".to_owned() } else { value.to_owned() };
+    let text = if value.is_empty() {
+        "none".to_owned()
+    } else {
+        value.to_owned()
+    };
     let patch = use_patch();
     let set = move |_| patch(&[(&name, Some(filter.clone()))]);
     let provider = provider.map(|provider| view! { <span class="id">{provider}</span> });
@@ -222,7 +267,14 @@ fn columns_menu(shown: Memo<Vec<usize>>) -> AnyView {
         }
         .into_any()
     };
-    let items = Box::new(move || COLUMNS.iter().enumerate().map(item.clone()).collect_view().into_any());
+    let items = Box::new(move || {
+        COLUMNS
+            .iter()
+            .enumerate()
+            .map(item.clone())
+            .collect_view()
+            .into_any()
+    });
     view! { <Menu label="columns" open items /> }.into_any()
 }
 
@@ -250,15 +302,25 @@ fn export_menu(csv: Callback<()>) -> AnyView {
 fn csv(report: &UsageReport, keys: &[UsageKey]) -> String {
     let names = keys.iter().map(ToString::to_string);
     let heads = COLUMNS.iter().map(|column| column.word.to_owned());
-    let mut text = names.chain(heads).map(|name| quoted(&name)).collect::<Vec<_>>().join(",");
+    let mut text = names
+        .chain(heads)
+        .map(|name| quoted(&name))
+        .collect::<Vec<_>>()
+        .join(",");
     for group in &report.groups {
         text.push('\n');
         let values = [Some(group.group.clone()), group.second.clone()];
-        let mut fields: Vec<String> = values.into_iter().take(keys.len()).map(|v| quoted(&v.unwrap_or_default())).collect();
+        let mut fields: Vec<String> = values
+            .into_iter()
+            .take(keys.len())
+            .map(|v| quoted(&v.unwrap_or_default()))
+            .collect();
         if let Some(first) = fields.first_mut().filter(|_| group.other) {
             "others".clone_into(first);
         }
-        let figures = COLUMNS.iter().map(|column| (column.value)(group).map_or_else(String::new, |n| n.to_string()));
+        let figures = COLUMNS
+            .iter()
+            .map(|column| (column.value)(group).map_or_else(String::new, |n| n.to_string()));
         fields.extend(figures);
         text.push_str(&fields.join(","));
     }
@@ -275,7 +337,11 @@ mod tests {
         UsageGroup {
             group: name.to_owned(),
             other: name.is_empty(),
-            measures: UsageMeasures { calls, cost_pico_usd: cost, ..UsageMeasures::default() },
+            measures: UsageMeasures {
+                calls,
+                cost_pico_usd: cost,
+                ..UsageMeasures::default()
+            },
             ..UsageGroup::default()
         }
     }
@@ -283,11 +349,24 @@ mod tests {
     #[test]
     fn unknown_figures_and_the_others_come_last_either_way() {
         let report = UsageReport {
-            groups: vec![group("", 9, Some(99)), group("a", 1, None), group("b", 2, Some(1)), group("c", 3, Some(7))],
+            groups: vec![
+                group("", 9, Some(99)),
+                group("a", 1, None),
+                group("b", 2, Some(1)),
+                group("c", 3, Some(7)),
+            ],
             ..UsageReport::default()
         };
-        let cost = COLUMNS.iter().find(|column| column.word == "cost").unwrap_or(&COLUMNS[0]);
-        let names = |least| -> Vec<String> { in_order(&report, (cost, least)).into_iter().map(|g| g.group).collect() };
+        let cost = COLUMNS
+            .iter()
+            .find(|column| column.word == "cost")
+            .unwrap_or(&COLUMNS[0]);
+        let names = |least| -> Vec<String> {
+            in_order(&report, (cost, least))
+                .into_iter()
+                .map(|g| g.group)
+                .collect()
+        };
         assert_eq!(names(false), ["c", "b", "a", ""]);
         assert_eq!(names(true), ["b", "c", "a", ""]);
     }
@@ -295,7 +374,9 @@ mod tests {
     #[test]
     fn what_has_neither_key_is_asked_for_by_both() {
         let mut params = Params::default();
-        for key in ["model", "agent"].map(|word| UsageKey::parse(word).unwrap_or(UsageKey::Attribute(String::new()))) {
+        for key in
+            ["model", "agent"].map(|word| UsageKey::parse(word).unwrap_or(UsageKey::Attribute(String::new())))
+        {
             let (name, value) = filter_of(&key, "");
             add(&mut params, &name, &value);
         }

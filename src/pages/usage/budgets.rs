@@ -24,7 +24,10 @@ struct Form {
 
 impl Form {
     fn of(budget: &Budget) -> Self {
-        let (dollars, rest) = (budget.monthly_pico_usd / 1_000_000_000_000, budget.monthly_pico_usd / 1_000_000 % 1_000_000);
+        let (dollars, rest) = (
+            budget.monthly_pico_usd / 1_000_000_000_000,
+            budget.monthly_pico_usd / 1_000_000 % 1_000_000,
+        );
         let text = format!("{dollars}.{rest:06}");
         Self {
             project: budget.project.clone().unwrap_or_default(),
@@ -37,7 +40,9 @@ impl Form {
     /// The budget, or what is wrong.
     fn budget(&self) -> Result<Budget, String> {
         let text = self.dollars.trim().trim_start_matches('$');
-        let millionths = millionths(text).filter(|n| *n > 0).and_then(|n| n.checked_mul(1_000_000));
+        let millionths = millionths(text)
+            .filter(|n| *n > 0)
+            .and_then(|n| n.checked_mul(1_000_000));
         let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         if some(&self.room).is_some() && some(&self.project).is_none() {
             return Err("A room is one of a project: name the project too.".to_owned());
@@ -45,7 +50,8 @@ impl Form {
         Ok(Budget {
             project: some(&self.project),
             room: some(&self.room),
-            monthly_pico_usd: millionths.ok_or_else(|| format!("{text:?} is no amount of dollars above 0."))?,
+            monthly_pico_usd: millionths
+                .ok_or_else(|| format!("{text:?} is no amount of dollars above 0."))?,
             tz: self.tz.clone(),
         })
     }
@@ -129,7 +135,11 @@ fn name(budget: &Budget) -> String {
 }
 
 fn card(state: &BudgetState, desk: Desk) -> AnyView {
-    let (all, spent, forecast) = (state.budget.monthly_pico_usd, state.spent_pico_usd, state.forecast_pico_usd);
+    let (all, spent, forecast) = (
+        state.budget.monthly_pico_usd,
+        state.spent_pico_usd,
+        state.forecast_pico_usd,
+    );
     let part = |n: i64| (n as f64 / all.max(1) as f64 * 100.0).clamp(0.0, 100.0);
     let (class, said) = match (spent >= all, forecast >= all) {
         (true, _) => ("budget over", "\u{25cf} used up"),
@@ -138,7 +148,10 @@ fn card(state: &BudgetState, desk: Desk) -> AnyView {
     };
     let lower = if state.unpriced_calls > 0 { "\u{2265} " } else { "" };
     let unpriced = (state.unpriced_calls > 0).then(|| {
-        let text = format!("{} calls have no price: it is more than this.", format::integer(whole(state.unpriced_calls)));
+        let text = format!(
+            "{} calls have no price: it is more than this.",
+            format::integer(whole(state.unpriced_calls))
+        );
         view! { <p class="other sub">{text}</p> }
     });
     // What the days add up to, beside one another.
@@ -148,11 +161,17 @@ fn card(state: &BudgetState, desk: Desk) -> AnyView {
         Some(sum as f64)
     });
     let days: Vec<Option<f64>> = days.collect();
-    let used_up = state.used_up_at.map_or_else(|| "after this month".to_owned(), moment);
+    let used_up = state
+        .used_up_at
+        .map_or_else(|| "after this month".to_owned(), moment);
     let of = format!("{lower}{} of {}", format::cost(spent), format::cost(all));
     let bar = format!("width:{:.2}%", part(spent));
     let mark = format!("left:{:.2}%", part(forecast));
-    let label = format!("{} spent, forecast {}", format::percent(spent, all), format::percent(forecast, all));
+    let label = format!(
+        "{} spent, forecast {}",
+        format::percent(spent, all),
+        format::percent(forecast, all)
+    );
     let (form, budget, origin) = (Form::of(&state.budget), state.budget.clone(), client::origin());
     let remove = move |_| {
         let mut params = Params::default();
@@ -185,7 +204,10 @@ fn card(state: &BudgetState, desk: Desk) -> AnyView {
 }
 
 fn field(desk: Desk, name: &'static str, get: fn(&Form) -> &String, set: fn(&mut Form, String)) -> AnyView {
-    let value = move || desk.form.with(|form| form.as_ref().map(get).cloned().unwrap_or_default());
+    let value = move || {
+        desk.form
+            .with(|form| form.as_ref().map(get).cloned().unwrap_or_default())
+    };
     let typed = move |event| {
         let text = event_target_value(&event);
         desk.form.update(|form| {
@@ -201,7 +223,9 @@ fn editor(desk: Desk) -> AnyView {
     let origin = client::origin();
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let Some(form) = desk.form.get_untracked() else { return };
+        let Some(form) = desk.form.get_untracked() else {
+            return;
+        };
         match form.budget() {
             Ok(budget) => {
                 let body = serde_json::to_string(&budget).unwrap_or_default();
@@ -210,7 +234,11 @@ fn editor(desk: Desk) -> AnyView {
             Err(why) => desk.problem.set(Some(why)),
         }
     };
-    let problem = move || desk.problem.get().map(|why| view! { <p class="error-text" role="alert">{why}</p> });
+    let problem = move || {
+        desk.problem
+            .get()
+            .map(|why| view! { <p class="error-text" role="alert">{why}</p> })
+    };
     view! {
         <form class="panel card price-form" id="budget-form" on:submit=submit>
             <h2>"A monthly budget"</h2>

@@ -2,12 +2,12 @@
 
 use super::measure::{MEASURES, Measure, measure};
 use super::over_time as make;
-use super::selection::{filter_of, keys, pairs, selection, use_report};
+use super::selection::{keys, pairs, selection, use_report};
 use crate::charts::{Chart, Data};
 use crate::client::{self, Fetch, use_fetch_while};
 use crate::state::{param, use_patch};
 use leptos::prelude::*;
-use meshscope_api::{UsageHeatMap, UsageReport};
+use meshscope_api::{UsageHeatMap, UsageKey, UsageReport};
 
 /// Where the heat map is.
 const HEAT: &str = "usage/latency";
@@ -17,32 +17,19 @@ fn chart<T: Send + Sync + 'static>(
     title: Signal<String>,
     fetch: Fetch<T>,
     make: impl Fn(&T) -> Data + Send + Sync + 'static,
-    pick: Option<Callback<String>>,
 ) -> AnyView {
-    let data = Memo::new(move |_| fetch.value.with(|value| value.as_ref().map_or_else(Data::default, &make)));
+    let data = Memo::new(move |_| {
+        fetch
+            .value
+            .with(|value| value.as_ref().map_or_else(Data::default, &make))
+    });
     let any = Memo::new(move |_| data.with(|data| !data.series.is_empty()));
-    let shown = move || {
-        any.get().then(|| match pick {
-            Some(pick) => view! { <Chart title data pick /> }.into_any(),
-            None => view! { <Chart title data /> }.into_any(),
-        })
-    };
+    let shown = move || any.get().then(|| view! { <Chart title data opens=true /> });
     shown.into_any()
 }
 
 fn fixed(title: &'static str, report: Fetch<UsageReport>, make: fn(&UsageReport) -> Data) -> AnyView {
-    chart(Signal::stored(title.to_owned()), report, make, None)
-}
-
-/// Sets the filter for a value of the key that `by` names first.
-fn filter(by: Signal<Option<String>>) -> Callback<String> {
-    let patch = use_patch();
-    Callback::new(move |value: String| {
-        if let Some(key) = keys(by.get_untracked().as_deref()).first() {
-            let (name, value) = filter_of(key, &value);
-            patch(&[(&name, Some(value))]);
-        }
-    })
+    chart(Signal::stored(title.to_owned()), report, make)
 }
 
 /// The chart whose measure and groups are chosen, and the latency of runs beside it.
@@ -52,7 +39,9 @@ pub(super) fn charts(report: Fetch<UsageReport>) -> AnyView {
     let chosen = Memo::new(move |_| measure(word.get().as_deref()).word);
     let title = Signal::derive(move || {
         let key = keys(by.get().as_deref()).first().map(ToString::to_string);
-        let bucket = report.value.with(|report| report.as_ref().map(|report| report.bucket.clone()));
+        let bucket = report
+            .value
+            .with(|report| report.as_ref().map(|report| report.bucket.clone()));
         format!(
             "{} by {}, a bucket of {}",
             measure(Some(chosen.get())).title,
@@ -63,8 +52,7 @@ pub(super) fn charts(report: Fetch<UsageReport>) -> AnyView {
     let main = chart(
         title,
         report,
-        move |report| make::groups(report, measure(Some(chosen.get()))),
-        Some(filter(by.into())),
+        move |report| make::groups(report, measure(Some(chosen.get())), keys(by.get().as_deref()).first()),
     );
     view! {
         <div class="row measures" role="group" aria-label="What the chart shows">
@@ -93,7 +81,7 @@ pub(super) fn more_charts(report: Fetch<UsageReport>) -> AnyView {
             {fixed("Tokens by class", report, make::classes)}
             {fixed("Activity", report, make::activity)}
             {fixed("Call latency", report, make::call_latency)}
-            {chart(Signal::stored("How long calls took".to_owned()), heat, make::heat, None)}
+            {chart(Signal::stored("How long calls took".to_owned()), heat, make::heat)}
             {fixed("Failed and blocked", report, make::trouble)}
             {fixed("Cost of a run", report, make::cost_per_run)}
             {fixed("Carbon", report, make::carbon_over_time)}
@@ -111,9 +99,13 @@ fn grouped(title: &'static str, by: &'static str, word: &'static str) -> AnyView
     let report = use_report(more, false);
     let make = move |report: &UsageReport| {
         let named = report.groups.iter().any(|group| !group.group.is_empty());
-        if named { make::groups(report, measure(Some(word))) } else { Data::default() }
+        if named {
+            make::groups(report, measure(Some(word)), UsageKey::parse(by).as_ref())
+        } else {
+            Data::default()
+        }
     };
-    chart(Signal::stored(title.to_owned()), report, make, Some(filter(Signal::stored(Some(by.to_owned())))))
+    chart(Signal::stored(title.to_owned()), report, make)
 }
 
 fn heat_map() -> Fetch<UsageHeatMap> {

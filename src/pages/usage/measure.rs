@@ -167,48 +167,150 @@ const fn column(
 
 /// All columns.
 pub(super) const COLUMNS: [Column; 20] = [
-    column("calls", "Calls", "", "calls", format::integer, |g| Some(whole(g.measures.calls))),
-    column("tokens", "Tokens", "All of them", "tokens", format::count, |g| g.measures.tokens.total),
-    column("input", "Input", "Cached input and cache writes included", "tokens", format::count, |g| {
-        g.measures.tokens.input
+    column("calls", "Calls", "", "calls", format::integer, |g| {
+        Some(whole(g.measures.calls))
     }),
-    column("cached", "Cached", "Input read from a cache; within input", "tokens", format::count, |g| {
-        g.measures.tokens.cached_input
+    column("tokens", "Tokens", "All of them", "tokens", format::count, |g| {
+        g.measures.tokens.total
     }),
-    column("hit", "Cache hits", "Cached input of all input", "tokens", per_mille, |g| {
-        part(g.measures.tokens.cached_input, g.measures.tokens.input)
+    column(
+        "input",
+        "Input",
+        "Cached input and cache writes included",
+        "tokens",
+        format::count,
+        |g| g.measures.tokens.input,
+    ),
+    column(
+        "cached",
+        "Cached",
+        "Input read from a cache; within input",
+        "tokens",
+        format::count,
+        |g| g.measures.tokens.cached_input,
+    ),
+    column(
+        "hit",
+        "Cache hits",
+        "Cached input of all input",
+        "tokens",
+        per_mille,
+        |g| part(g.measures.tokens.cached_input, g.measures.tokens.input),
+    ),
+    column(
+        "write",
+        "Cache write",
+        "Input written to a cache; within input",
+        "tokens",
+        format::count,
+        |g| g.measures.tokens.cache_write,
+    ),
+    column(
+        "output",
+        "Output",
+        "Reasoning included",
+        "tokens",
+        format::count,
+        |g| g.measures.tokens.output,
+    ),
+    column(
+        "reasoning",
+        "Reasoning",
+        "Within output",
+        "tokens",
+        format::count,
+        |g| g.measures.tokens.reasoning,
+    ),
+    column(
+        "characters",
+        "Characters",
+        "Of text to speech",
+        "cost",
+        format::count,
+        |g| g.measures.characters,
+    ),
+    column(
+        "audio",
+        "Audio",
+        "Seconds of speech to text",
+        "cost",
+        format::duration,
+        |g| g.measures.audio_ns,
+    ),
+    column("cost", "Cost", "", "cost", format::cost, |g| {
+        g.measures.cost_pico_usd
     }),
-    column("write", "Cache write", "Input written to a cache; within input", "tokens", format::count, |g| {
-        g.measures.tokens.cache_write
+    column(
+        "each",
+        "Cost a call",
+        "Of the calls that have a cost",
+        "cost",
+        format::cost,
+        |g| {
+            let priced = whole(g.measures.calls.saturating_sub(g.measures.unpriced_calls));
+            g.measures.cost_pico_usd?.checked_div(priced)
+        },
+    ),
+    column(
+        "change",
+        "Change",
+        "Of the cost, against the period before",
+        "cost",
+        signed_cost,
+        |g| {
+            let before = g.previous.as_ref().and_then(|before| before.cost_pico_usd);
+            Some(g.measures.cost_pico_usd? - before.unwrap_or(0))
+        },
+    ),
+    column(
+        "unpriced",
+        "No price",
+        "Calls without a known cost",
+        "calls",
+        format::integer,
+        |g| Some(whole(g.measures.unpriced_calls)),
+    ),
+    column("carbon", "Carbon", "CO2e", "carbon", format::carbon, |g| {
+        g.measures.carbon_ug
     }),
-    column("output", "Output", "Reasoning included", "tokens", format::count, |g| g.measures.tokens.output),
-    column("reasoning", "Reasoning", "Within output", "tokens", format::count, |g| {
-        g.measures.tokens.reasoning
-    }),
-    column("characters", "Characters", "Of text to speech", "cost", format::count, |g| g.measures.characters),
-    column("audio", "Audio", "Seconds of speech to text", "cost", format::duration, |g| g.measures.audio_ns),
-    column("cost", "Cost", "", "cost", format::cost, |g| g.measures.cost_pico_usd),
-    column("each", "Cost a call", "Of the calls that have a cost", "cost", format::cost, |g| {
-        let priced = whole(g.measures.calls.saturating_sub(g.measures.unpriced_calls));
-        g.measures.cost_pico_usd?.checked_div(priced)
-    }),
-    column("change", "Change", "Of the cost, against the period before", "cost", signed_cost, |g| {
-        let before = g.previous.as_ref().and_then(|before| before.cost_pico_usd);
-        Some(g.measures.cost_pico_usd? - before.unwrap_or(0))
-    }),
-    column("unpriced", "No price", "Calls without a known cost", "calls", format::integer, |g| {
-        Some(whole(g.measures.unpriced_calls))
-    }),
-    column("carbon", "Carbon", "CO2e", "carbon", format::carbon, |g| g.measures.carbon_ug),
-    column("p50", "p50", "Median latency of the calls", "latency", format::duration, |g| {
-        g.measures.latency_ns.p50
-    }),
-    column("p95", "p95", "Latency of the calls", "latency", format::duration, |g| g.measures.latency_ns.p95),
-    column("p99", "p99", "Latency of the calls", "latency", format::duration, |g| g.measures.latency_ns.p99),
-    column("first", "First token", "95th percentile of the time to it", "latency", format::duration, |g| {
-        g.measures.time_to_first_token_ns.p95
-    }),
-    column("failed", "Failed", "Failed calls of all calls", "errors", per_mille, |g| {
-        part(Some(whole(g.measures.errors)), Some(whole(g.measures.calls)))
-    }),
+    column(
+        "p50",
+        "p50",
+        "Median latency of the calls",
+        "latency",
+        format::duration,
+        |g| g.measures.latency_ns.p50,
+    ),
+    column(
+        "p95",
+        "p95",
+        "Latency of the calls",
+        "latency",
+        format::duration,
+        |g| g.measures.latency_ns.p95,
+    ),
+    column(
+        "p99",
+        "p99",
+        "Latency of the calls",
+        "latency",
+        format::duration,
+        |g| g.measures.latency_ns.p99,
+    ),
+    column(
+        "first",
+        "First token",
+        "95th percentile of the time to it",
+        "latency",
+        format::duration,
+        |g| g.measures.time_to_first_token_ns.p95,
+    ),
+    column(
+        "failed",
+        "Failed",
+        "Failed calls of all calls",
+        "errors",
+        per_mille,
+        |g| part(Some(whole(g.measures.errors)), Some(whole(g.measures.calls))),
+    ),
 ];

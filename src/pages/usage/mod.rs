@@ -25,11 +25,7 @@ use selection::{FILTERS, keys, pairs, use_report};
 const TOP: &str = "6";
 
 /// The parts of the page: their word in the URL and their title.
-const TABS: [(&str, &str); 3] = [
-    ("", "Overview"),
-    ("prices", "Prices"),
-    ("budgets", "Budgets"),
-];
+const TABS: [(&str, &str); 3] = [("", "Overview"), ("prices", "Prices"), ("budgets", "Budgets")];
 
 /// The page.
 #[component]
@@ -90,7 +86,11 @@ fn overview_page() -> AnyView {
         Some(pairs(&[("by", &by), ("top", TOP), ("compare", "previous")]))
     });
     let report = use_report(more, true);
-    let standing = Memo::new(move |_| report.value.with(|report| report.as_ref().map(over_time::is_empty)));
+    let standing = Memo::new(move |_| {
+        report
+            .value
+            .with(|report| report.as_ref().map(over_time::is_empty))
+    });
     view! {
         <div class="row usage-tools">
             {period(report)}
@@ -128,7 +128,11 @@ fn period(report: Fetch<UsageReport>) -> AnyView {
             let report = report.as_ref()?;
             let (from, to) = (moment(report.from), moment(report.to));
             let before = report.previous.as_ref().map_or_else(String::new, |before| {
-                format!(" \u{b7} compared with {} \u{2013} {}", moment(before.from), moment(before.to))
+                format!(
+                    " \u{b7} compared with {} \u{2013} {}",
+                    moment(before.from),
+                    moment(before.to)
+                )
             });
             Some(format!("{from} \u{2013} {to} {}{before}", zone()))
         })
@@ -140,7 +144,10 @@ fn period(report: Fetch<UsageReport>) -> AnyView {
 fn group_by() -> AnyView {
     let by = param("by");
     let chosen = Memo::new(move |_| {
-        let mut words: Vec<String> = keys(by.get().as_deref()).iter().map(UsageKey::to_string).collect();
+        let mut words: Vec<String> = keys(by.get().as_deref())
+            .iter()
+            .map(UsageKey::to_string)
+            .collect();
         words.resize(2, String::new());
         words
     });
@@ -173,10 +180,20 @@ fn key_pick(chosen: Memo<Vec<String>>, which: usize) -> AnyView {
     let name = move |event| {
         let key = event_target_value(&event);
         naming.set(false);
-        set.run(if key.is_empty() { key } else { format!("{ATTRIBUTE}{key}") });
+        set.run(if key.is_empty() {
+            key
+        } else {
+            format!("{ATTRIBUTE}{key}")
+        });
     };
     let attribute = Memo::new(move |_| mine().strip_prefix(ATTRIBUTE).map(str::to_owned));
-    let select = move || if naming.get() || attribute.get().is_some() { ATTRIBUTE.to_owned() } else { mine() };
+    let select = move || {
+        if naming.get() || attribute.get().is_some() {
+            ATTRIBUTE.to_owned()
+        } else {
+            mine()
+        }
+    };
     let option = move |word: &'static str, title: &'static str| {
         view! { <option value=word selected=move || select() == word>{title}</option> }.into_any()
     };

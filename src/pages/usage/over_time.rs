@@ -1,8 +1,9 @@
 //! The charts of a report, as series. Pure.
 
 use super::measure::{Measure, carbon, count, money, rate, time, whole};
+use super::selection::filter_of;
 use crate::charts::{Data, Kind, Series, hue};
-use meshscope_api::{UsageGroup, UsageHeatMap, UsageReport, UsageTotals};
+use meshscope_api::{Params, UsageGroup, UsageHeatMap, UsageKey, UsageReport, UsageTotals};
 use meshscope_layout::format;
 
 fn data(report: &UsageReport, kind: Kind, format: fn(f64) -> String, series: Vec<Series>) -> Data {
@@ -25,7 +26,13 @@ fn line(report: &UsageReport, name: &str, hue: usize, value: fn(&UsageTotals) ->
 
 /// What a group is called.
 pub(super) fn group_name(group: &UsageGroup) -> String {
-    let name = |key: &str| if key.is_empty() { "none".to_owned() } else { key.to_owned() };
+    let name = |key: &str| {
+        if key.is_empty() {
+            "none".to_owned()
+        } else {
+            key.to_owned()
+        }
+    };
     match (&group.second, group.other) {
         (_, true) => "others".to_owned(),
         (Some(second), _) => format!("{} \u{b7} {}", name(&group.group), name(second)),
@@ -33,23 +40,19 @@ pub(super) fn group_name(group: &UsageGroup) -> String {
     }
 }
 
-/// A measure over time, a series a group.
-pub(super) fn groups(report: &UsageReport, measure: &Measure) -> Data {
-    let empty = match measure.kind {
-        Kind::Stacked => Some(0.0),
-        _ => None,
-    };
+/// A measure over time, a series a group of `key`.
+pub(super) fn groups(report: &UsageReport, measure: &Measure, key: Option<&UsageKey>) -> Data {
     let group = |(at, group): (usize, &UsageGroup)| {
         let hue = if group.other { hue::REST } else { at % hue::REST };
         let mut series = Series::new(&group_name(group), hue, vec![None; report.timeline.len()]);
-        series.key = (!group.other && group.second.is_none()).then(|| group.group.clone());
+        series.key = key.filter(|_| !group.other).map(|key| Params(vec![filter_of(key, &group.group)]).to_query());
         for bucket in &report.buckets {
             let same = bucket.other == group.other
                 && (group.other || bucket.group.as_ref() == Some(&group.group))
                 && (group.other || bucket.second == group.second);
             let step = report.bounds.binary_search(&bucket.start).ok().filter(|_| same);
             if let Some(slot) = step.and_then(|step| series.values.get_mut(step)) {
-                *slot = (measure.value)(&bucket.measures).or(empty);
+                *slot = (measure.value)(&bucket.measures);
             }
         }
         series
@@ -70,7 +73,9 @@ pub(super) fn classes(report: &UsageReport) -> Data {
             let t = &t.measures.tokens;
             less(t.input, [t.cached_input, t.cache_write, t.audio_input])
         }),
-        ("cached input", |t| less(t.measures.tokens.cached_input, [None; 3])),
+        ("cached input", |t| {
+            less(t.measures.tokens.cached_input, [None; 3])
+        }),
         ("cache write", |t| less(t.measures.tokens.cache_write, [None; 3])),
         ("output", |t| {
             let t = &t.measures.tokens;
@@ -78,9 +83,14 @@ pub(super) fn classes(report: &UsageReport) -> Data {
         }),
         ("reasoning", |t| less(t.measures.tokens.reasoning, [None; 3])),
         ("audio input", |t| less(t.measures.tokens.audio_input, [None; 3])),
-        ("audio output", |t| less(t.measures.tokens.audio_output, [None; 3])),
+        ("audio output", |t| {
+            less(t.measures.tokens.audio_output, [None; 3])
+        }),
     ];
-    let series = all.iter().enumerate().map(|(hue, (name, class))| line(report, name, hue, *class));
+    let series = all
+        .iter()
+        .enumerate()
+        .map(|(hue, (name, class))| line(report, name, hue, *class));
     data(report, Kind::Stacked, count, series.collect())
 }
 
@@ -107,9 +117,15 @@ pub(super) fn run_latency(report: &UsageReport) -> Data {
 /// Quantiles of the latency of calls, and of their first token.
 pub(super) fn call_latency(report: &UsageReport) -> Data {
     let series = vec![
-        line(report, "p50", 0, |t| t.measures.latency_ns.p50.map(|ns| ns as f64)),
-        line(report, "p95", 1, |t| t.measures.latency_ns.p95.map(|ns| ns as f64)),
-        line(report, "p99", 2, |t| t.measures.latency_ns.p99.map(|ns| ns as f64)),
+        line(report, "p50", 0, |t| {
+            t.measures.latency_ns.p50.map(|ns| ns as f64)
+        }),
+        line(report, "p95", 1, |t| {
+            t.measures.latency_ns.p95.map(|ns| ns as f64)
+        }),
+        line(report, "p99", 2, |t| {
+            t.measures.latency_ns.p99.map(|ns| ns as f64)
+        }),
         line(report, "first token p95", 3, |t| {
             t.measures.time_to_first_token_ns.p95.map(|ns| ns as f64)
         }),
@@ -124,9 +140,15 @@ fn share(part: u64, of: u64) -> Option<f64> {
 /// What part failed, what part was blocked.
 pub(super) fn trouble(report: &UsageReport) -> Data {
     let series = vec![
-        line(report, "failed runs", hue::ERROR, |t| share(t.failed_runs, t.runs)),
-        line(report, "blocked runs", hue::BLOCKED, |t| share(t.blocked_runs, t.runs)),
-        line(report, "failed calls", 2, |t| share(t.measures.errors, t.measures.calls)),
+        line(report, "failed runs", hue::ERROR, |t| {
+            share(t.failed_runs, t.runs)
+        }),
+        line(report, "blocked runs", hue::BLOCKED, |t| {
+            share(t.blocked_runs, t.runs)
+        }),
+        line(report, "failed calls", 2, |t| {
+            share(t.measures.errors, t.measures.calls)
+        }),
     ];
     data(report, Kind::Lines, rate, series)
 }
@@ -137,7 +159,12 @@ pub(super) fn cost_per_run(report: &UsageReport) -> Data {
         let cost = t.measures.cost_pico_usd.filter(|_| t.runs > 0)?;
         Some(cost as f64 / t.runs as f64)
     };
-    data(report, Kind::Lines, money, vec![line(report, "cost of a run", 0, each)])
+    data(
+        report,
+        Kind::Lines,
+        money,
+        vec![line(report, "cost of a run", 0, each)],
+    )
 }
 
 /// Carbon over time.
@@ -174,7 +201,10 @@ pub(super) fn heat(map: &UsageHeatMap) -> Data {
 
 /// The values of a figure in each bucket, for a sparkline.
 pub(super) fn spark(timeline: &[UsageTotals], value: fn(&UsageTotals) -> Option<i64>) -> Vec<Option<f64>> {
-    timeline.iter().map(|totals| value(totals).map(|n| n as f64)).collect()
+    timeline
+        .iter()
+        .map(|totals| value(totals).map(|n| n as f64))
+        .collect()
 }
 
 /// Sum of all calls of a timeline, to tell an empty one.

@@ -34,7 +34,11 @@ struct Figure {
 }
 
 fn joined(parts: &[String]) -> String {
-    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = parts
+        .iter()
+        .map(String::as_str)
+        .filter(|part| !part.is_empty())
+        .collect();
     parts.join(" \u{b7} ")
 }
 
@@ -51,15 +55,26 @@ fn cost_note(t: &UsageTotals) -> String {
 
 fn token_note(t: &UsageTotals) -> String {
     let t = &t.measures.tokens;
-    let of = |name: &str, n: Option<i64>| n.map_or_else(String::new, |n| format!("{} {name}", format::count(n)));
-    let cached = t.input.zip(t.cached_input).map_or_else(String::new, |(all, cached)| {
-        format!("{} of it cached", format::percent(cached, all))
-    });
-    joined(&[of("in", t.input), cached, of("out", t.output), of("reasoning", t.reasoning)])
+    let of =
+        |name: &str, n: Option<i64>| n.map_or_else(String::new, |n| format!("{} {name}", format::count(n)));
+    let cached = t
+        .input
+        .zip(t.cached_input)
+        .map_or_else(String::new, |(all, cached)| {
+            format!("{} of it cached", format::percent(cached, all))
+        });
+    joined(&[
+        of("in", t.input),
+        cached,
+        of("out", t.output),
+        of("reasoning", t.reasoning),
+    ])
 }
 
 fn times(names: [&str; 2], values: [Option<i64>; 2]) -> String {
-    let of = |(name, ns): (&str, Option<i64>)| ns.map_or_else(String::new, |ns| format!("{name} {}", format::duration(ns)));
+    let of = |(name, ns): (&str, Option<i64>)| {
+        ns.map_or_else(String::new, |ns| format!("{name} {}", format::duration(ns)))
+    };
     joined(&names.into_iter().zip(values).map(of).collect::<Vec<_>>())
 }
 
@@ -99,7 +114,11 @@ const FIGURES: [Figure; 12] = [
         opens: Opens::Page("/traces"),
         note: |t| {
             let part = |n: u64| format::percent(whole(n), whole(t.runs));
-            format!("{} failed \u{b7} {} blocked", part(t.failed_runs), part(t.blocked_runs))
+            format!(
+                "{} failed \u{b7} {} blocked",
+                part(t.failed_runs),
+                part(t.blocked_runs)
+            )
         },
     },
     Figure {
@@ -108,7 +127,13 @@ const FIGURES: [Figure; 12] = [
         format: format::integer,
         bad: false,
         opens: Opens::Page("/sessions"),
-        note: |t| format!("{} rooms \u{b7} {} agents", format::integer(whole(t.rooms)), format::integer(whole(t.agents))),
+        note: |t| {
+            format!(
+                "{} rooms \u{b7} {} agents",
+                format::integer(whole(t.rooms)),
+                format::integer(whole(t.agents))
+            )
+        },
     },
     Figure {
         name: "Errors",
@@ -140,7 +165,12 @@ const FIGURES: [Figure; 12] = [
         format: format::duration,
         bad: true,
         opens: Opens::Rows("latency"),
-        note: |t| times(["p50", "p99"], [t.measures.latency_ns.p50, t.measures.latency_ns.p99]),
+        note: |t| {
+            times(
+                ["p50", "p99"],
+                [t.measures.latency_ns.p50, t.measures.latency_ns.p99],
+            )
+        },
     },
     Figure {
         name: "First token p95",
@@ -177,7 +207,11 @@ const FIGURES: [Figure; 12] = [
 /// All of them.
 pub(super) fn cards(report: Fetch<UsageReport>) -> AnyView {
     let card = move |figure: &'static Figure| {
-        move || report.value.with(|report| report.as_ref().map(|report| card(figure, report)))
+        move || {
+            report
+                .value
+                .with(|report| report.as_ref().map(|report| card(figure, report)))
+        }
     };
     view! { <div class="cards">{FIGURES.iter().map(card).collect_view()}</div> }.into_any()
 }
@@ -235,7 +269,10 @@ fn button(title: &'static str, to: &[(&'static str, &'static str)], inner: AnyVi
     let patch = use_patch();
     let to = to.to_vec();
     let open = move |_| {
-        let to: Vec<(&str, Option<String>)> = to.iter().map(|(name, value)| (*name, Some((*value).to_owned()))).collect();
+        let to: Vec<(&str, Option<String>)> = to
+            .iter()
+            .map(|(name, value)| (*name, Some((*value).to_owned())))
+            .collect();
         patch(&to);
     };
     view! { <button class="panel card figure" title=title on:click=open>{inner}</button> }.into_any()

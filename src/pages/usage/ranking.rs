@@ -41,7 +41,11 @@ fn ranking(title: &'static str, by: UsageGroupBy) -> AnyView {
 }
 
 fn list(report: &UsageReport, by: UsageGroupBy) -> AnyView {
-    let named: Vec<&UsageGroup> = report.groups.iter().filter(|g| !g.other && !g.group.is_empty()).collect();
+    let named: Vec<&UsageGroup> = report
+        .groups
+        .iter()
+        .filter(|g| !g.other && !g.group.is_empty())
+        .collect();
     if named.is_empty() {
         return view! { <p class="muted">"None in this range"</p> }.into_any();
     }
@@ -55,7 +59,12 @@ fn list(report: &UsageReport, by: UsageGroupBy) -> AnyView {
         (true, cost) => format::cost_or_unknown(cost),
         (false, calls) => format!("{} calls", format::integer(calls.unwrap_or(0))),
     };
-    let most = named.iter().filter_map(|group| value(group)).max().unwrap_or(1).max(1);
+    let most = named
+        .iter()
+        .filter_map(|group| value(group))
+        .max()
+        .unwrap_or(1)
+        .max(1);
     let row = |group: &&UsageGroup| {
         let width = value(group).unwrap_or(0) as f64 / most as f64 * 100.0;
         view! {
@@ -84,7 +93,11 @@ fn name(group: &UsageGroup, by: UsageGroupBy) -> AnyView {
             return view! { <button class="link clip" title="Filter by this" on:click=filter>{name}</button> }.into_any();
         }
     };
-    let title = name.clone();
+    // A trace id is told by its beginning; the whole one is a hover away.
+    let short = match by {
+        UsageGroupBy::Trace => name.chars().take(16).collect(),
+        _ => name.clone(),
+    };
     let to = use_href()(&format!("/{page}/{}", encode(&group.group)));
-    view! { <A href=to attr:class="clip" attr:title=title>{name}</A> }.into_any()
+    view! { <A href=to attr:class="clip" attr:title=name>{short}</A> }.into_any()
 }

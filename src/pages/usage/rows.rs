@@ -24,7 +24,11 @@ const ROWS: &str = "100";
 pub(super) fn drawer() -> AnyView {
     let (rows, cell) = (param("rows"), param("cell"));
     let order = Memo::new(move |_| rows.get());
-    let open = move || order.get().map(|order| panel(order, cell.get().unwrap_or_default()));
+    let open = move || {
+        order
+            .get()
+            .map(|order| panel(order, cell.get().unwrap_or_default()))
+    };
     open.into_any()
 }
 
@@ -55,11 +59,14 @@ fn panel(order: String, cell: String) -> AnyView {
             },
         )
     };
-    let said = Params::parse(&cell).0.into_iter().map(|(name, value)| match name.as_str() {
-        "none" => format!("without {value}"),
-        "where" => value,
-        _ => format!("{name} {value}"),
-    });
+    let said = Params::parse(&cell)
+        .0
+        .into_iter()
+        .map(|(name, value)| match name.as_str() {
+            "none" => format!("without {value}"),
+            "where" => value,
+            _ => format!("{name} {value}"),
+        });
     let said = said.collect::<Vec<_>>().join(" \u{b7} ");
     let close = {
         let patch = patch.clone();
@@ -116,11 +123,13 @@ fn panel(order: String, cell: String) -> AnyView {
 /// The rows of the first page, and of those that were asked for after it.
 fn list(first: UsageRowPage, asked: Params, origin: String) -> AnyView {
     if first.rows.is_empty() {
-        return view! { <p class="muted empty">"No calls of the ledger are in this selection."</p> }.into_any();
+        return view! { <p class="muted empty">"No calls of the ledger are in this selection."</p> }
+            .into_any();
     }
     let pages = RwSignal::new(vec![first]);
     let failed = RwSignal::new(None::<Problem>);
-    let cursor = Memo::new(move |_| pages.with(|pages| pages.last().and_then(|page| page.next_cursor.clone())));
+    let cursor =
+        Memo::new(move |_| pages.with(|pages| pages.last().and_then(|page| page.next_cursor.clone())));
     let more = Callback::new(move |()| {
         let (mut params, origin) = (asked.clone(), origin.clone());
         params.set("cursor", cursor.get_untracked());
@@ -134,13 +143,17 @@ fn list(first: UsageRowPage, asked: Params, origin: String) -> AnyView {
             }
         });
     });
-    let all = move || {
-        pages.with(|pages| pages.iter().flat_map(|page| &page.rows).map(row).collect_view())
-    };
+    let all = move || pages.with(|pages| pages.iter().flat_map(|page| &page.rows).map(row).collect_view());
     let button = move || {
-        cursor.get().map(|_| view! { <button class="pill" on:click=move |_| more.run(())>"More rows"</button> })
+        cursor
+            .get()
+            .map(|_| view! { <button class="pill" on:click=move |_| more.run(())>"More rows"</button> })
     };
-    let problem = move || failed.get().map(|problem| view! { <span class="error-text">{problem.detail}</span> });
+    let problem = move || {
+        failed
+            .get()
+            .map(|problem| view! { <span class="error-text">{problem.detail}</span> })
+    };
     view! {
         <table class="list ledger">
             <thead><tr>
@@ -175,7 +188,9 @@ fn row(r: &UsageRow) -> AnyView {
         None => view! { <span class="muted">{read}</span> }.into_any(),
     };
     let disputed = (!r.disputes.is_empty()).then(|| view! { <span class="badge cut">"disputed"</span> });
-    let failed = r.error.then(|| view! { <span class="badge err">"\u{25cf} failed"</span> });
+    let failed = r
+        .error
+        .then(|| view! { <span class="badge err">"\u{25cf} failed"</span> });
     let cost_is = if r.claim {
         "claimed, not counted".to_owned()
     } else {
@@ -187,7 +202,10 @@ fn row(r: &UsageRow) -> AnyView {
     };
     let more = {
         let r = r.clone();
-        move || open.get().then(|| view! { <tr class="more"><td></td><td colspan="12">{details(&r)}</td></tr> })
+        move || {
+            open.get()
+                .then(|| view! { <tr class="row-details"><td></td><td colspan="12">{details(&r)}</td></tr> })
+        }
     };
     let t = &r.tokens;
     view! {
@@ -236,7 +254,9 @@ fn details(r: &UsageRow) -> AnyView {
         ("Cost, pico-dollars", r.cost_pico_usd.map(format::integer)),
     ];
     let fact = |(name, value): (&'static str, Option<String>)| {
-        value.filter(|value| !value.is_empty()).map(|value| view! { <Fact name value /> })
+        value
+            .filter(|value| !value.is_empty())
+            .map(|value| view! { <Fact name value /> })
     };
     let facts = texts.map(fact).into_iter().collect_view();
     let price = r.price.as_ref().map(|price| applied(price, r.cost_pico_usd));
@@ -250,12 +270,25 @@ fn applied(price: &AppliedPrice, cost: Option<i64>) -> AnyView {
     let long = price.above_input_tokens.map_or_else(String::new, |above| {
         format!(", for inputs above {} tokens", format::integer(above))
     });
-    let from = price.entry.from.as_ref().map_or_else(String::new, |day| format!(", from {day} on"));
-    let changed = price.gives_pico_usd.filter(|gives| Some(*gives) != cost).map(|gives| {
-        let text = format!("The price gives {} by now: the past was not priced anew.", format::cost(gives));
-        view! { <p class="worse">{text}</p> }
-    });
-    let text = format!("Priced as {} by {table} {}{from}{long}.", price.entry.model, price.table);
+    let from = price
+        .entry
+        .from
+        .as_ref()
+        .map_or_else(String::new, |day| format!(", from {day} on"));
+    let changed = price
+        .gives_pico_usd
+        .filter(|gives| Some(*gives) != cost)
+        .map(|gives| {
+            let text = format!(
+                "The price gives {} by now: the past was not priced anew.",
+                format::cost(gives)
+            );
+            view! { <p class="worse">{text}</p> }
+        });
+    let text = format!(
+        "Priced as {} by {table} {}{from}{long}.",
+        price.entry.model, price.table
+    );
     let prices = super::prices::classes(&price.entry);
     view! { <p class="muted">{text}" "{prices}</p>{changed} }.into_any()
 }
@@ -263,13 +296,22 @@ fn applied(price: &AppliedPrice, cost: Option<i64>) -> AnyView {
 fn dispute(dispute: &UsageDispute) -> AnyView {
     let tokens = dispute.claimed_tokens.map(|claimed| {
         let counted = known(dispute.counted_tokens, format::integer);
-        format!("{} tokens where its calls come to {counted}", format::integer(claimed))
+        format!(
+            "{} tokens where its calls come to {counted}",
+            format::integer(claimed)
+        )
     });
     let cost = dispute.claimed_cost_pico_usd.map(|claimed| {
         let counted = format::cost_or_unknown(dispute.counted_cost_pico_usd);
         format!("{} where its calls come to {counted}", format::cost(claimed))
     });
-    let said = [tokens, cost].into_iter().flatten().collect::<Vec<_>>().join("; ");
-    let who = dispute.span_id.map_or_else(|| "An ancestor".to_owned(), |span| format!("The span {span}"));
+    let said = [tokens, cost]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ");
+    let who = dispute
+        .span_id
+        .map_or_else(|| "An ancestor".to_owned(), |span| format!("The span {span}"));
     view! { <p class="other">{format!("{who} claims {said}. The claim is not counted.")}</p> }.into_any()
 }

@@ -10,8 +10,22 @@ use meshscope_api::{Params, UsageGroupBy, UsageKey, UsageReport};
 
 /// Filters of the page besides project, room and time.
 pub(super) const FILTERS: [&str; 16] = [
-    "q", "system", "session", "agent", "role", "model", "provider", "tool", "service", "version", "operation",
-    "user", "trace", "none", "where", "blocked",
+    "q",
+    "system",
+    "session",
+    "agent",
+    "role",
+    "model",
+    "provider",
+    "tool",
+    "service",
+    "version",
+    "operation",
+    "user",
+    "trace",
+    "none",
+    "where",
+    "blocked",
 ];
 
 /// Names and values of a query.

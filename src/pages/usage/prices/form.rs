@@ -59,7 +59,10 @@ impl Form {
             providers: entry.providers.join(", "),
             from: entry.from.clone().unwrap_or_default(),
             prices: values(entry).map(|price| price.map(dollars).unwrap_or_default()),
-            batch: entry.batch_percent.map(|percent| percent.to_string()).unwrap_or_default(),
+            batch: entry
+                .batch_percent
+                .map(|percent| percent.to_string())
+                .unwrap_or_default(),
             tiers: entry.tiers.clone(),
         }
     }
@@ -74,8 +77,17 @@ impl Form {
         for ((slot, text), name) in prices.iter_mut().zip(&self.prices).zip(FIELDS) {
             *slot = price(text).map_err(|why| format!("{name}: {why}"))?;
         }
-        let [input, cached_input, cache_write, output, reasoning, audio_input, audio_output, character, audio_second] =
-            prices;
+        let [
+            input,
+            cached_input,
+            cache_write,
+            output,
+            reasoning,
+            audio_input,
+            audio_output,
+            character,
+            audio_second,
+        ] = prices;
         if prices.iter().all(Option::is_none) {
             return Err("At least one price is needed; 0 is free.".to_owned());
         }
@@ -84,7 +96,11 @@ impl Form {
         if batch_percent == Some(None) {
             return Err(format!("Batch: {batch:?} is no percentage from 0 to 100."));
         }
-        let providers = self.providers.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let providers = self
+            .providers
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
         Ok(PriceEntry {
             model: model.to_owned(),
             providers: providers.map(str::to_owned).collect(),
@@ -111,7 +127,11 @@ pub(super) fn dollars(pico: i64) -> String {
     let (sign, n) = (if pico < 0 { "-" } else { "" }, pico.unsigned_abs());
     let fraction = format!("{:06}", n % 1_000_000);
     let digits = fraction.trim_end_matches('0').len().max(2);
-    format!("{sign}{}.{}", n / 1_000_000, fraction.get(..digits).unwrap_or_default())
+    format!(
+        "{sign}{}.{}",
+        n / 1_000_000,
+        fraction.get(..digits).unwrap_or_default()
+    )
 }
 
 /// Dollars for a million as pico-dollars for one, to the last digit; nothing for nothing.
@@ -120,9 +140,11 @@ fn price(text: &str) -> Result<Option<i64>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    millionths(text)
-        .map(Some)
-        .ok_or_else(|| format!("{text:?} is no price; write dollars for a million, with up to 6 digits behind the point: 2.50"))
+    millionths(text).map(Some).ok_or_else(|| {
+        format!(
+            "{text:?} is no price; write dollars for a million, with up to 6 digits behind the point: 2.50"
+        )
+    })
 }
 
 /// A decimal number without a sign in millionths; `None` for anything else.
@@ -158,7 +180,10 @@ mod tests {
             audio_second: None,
         };
         let form = Form::of(&entry, None);
-        assert_eq!((form.prices[0].as_str(), form.prices[1].as_str()), ("2.50", "0.000001"));
+        assert_eq!(
+            (form.prices[0].as_str(), form.prices[1].as_str()),
+            ("2.50", "0.000001")
+        );
         assert_eq!(form.entry().unwrap(), entry);
     }
 

@@ -66,7 +66,11 @@ pub(super) fn page() -> AnyView {
 }
 
 fn tables(list: &PriceList, desk: Desk) -> AnyView {
-    let all = list.tables.iter().map(|table| card(table, &list.file, desk)).collect_view();
+    let all = list
+        .tables
+        .iter()
+        .map(|table| card(table, &list.file, desk))
+        .collect_view();
     view! { {unpriced(&list.unpriced, desk)}{all} }.into_any()
 }
 
@@ -84,7 +88,11 @@ fn unpriced(models: &[UnpricedModel], desk: Desk) -> AnyView {
             providers: m.provider.clone().unwrap_or_default(),
             ..Form::default()
         };
-        let name = if m.model.is_empty() { "none".to_owned() } else { m.model.clone() };
+        let name = if m.model.is_empty() {
+            "none".to_owned()
+        } else {
+            m.model.clone()
+        };
         let add = if m.priced_now {
             view! { <span class="muted">"has one by now: price the past anew"</span> }.into_any()
         } else {
@@ -116,8 +124,15 @@ fn unpriced(models: &[UnpricedModel], desk: Desk) -> AnyView {
 /// A table of prices.
 fn card(table: &PriceTableView, file: &str, desk: Desk) -> AnyView {
     let own = table.own;
-    let date = table.date.as_ref().map_or_else(String::new, |date| format!(", read on {date}"));
-    let title = if own { "Your prices" } else { "Built-in list prices" };
+    let date = table
+        .date
+        .as_ref()
+        .map_or_else(String::new, |date| format!(", read on {date}"));
+    let title = if own {
+        "Your prices"
+    } else {
+        "Built-in list prices"
+    };
     let about = if own {
         format!("Asked before the built-in ones. Kept in {file}.")
     } else {
@@ -129,9 +144,14 @@ fn card(table: &PriceTableView, file: &str, desk: Desk) -> AnyView {
         let text = find.get().to_lowercase();
         let fits = |view: &&PriceView| {
             let entry = &view.entry;
-            entry.model.to_lowercase().contains(&text) || entry.providers.iter().any(|name| name.contains(&text))
+            entry.model.to_lowercase().contains(&text)
+                || entry.providers.iter().any(|name| name.contains(&text))
         };
-        entries.iter().filter(fits).map(|view| price_row(view, own, desk)).collect_view()
+        entries
+            .iter()
+            .filter(fits)
+            .map(|view| price_row(view, own, desk))
+            .collect_view()
     };
     let add = own.then(|| {
         view! { <button class="pill" id="add-price" on:click=move |_| desk.form.set(Some(Form::default()))>"Add a price"</button> }
@@ -142,7 +162,9 @@ fn card(table: &PriceTableView, file: &str, desk: Desk) -> AnyView {
                 on:input=move |event| find.set(event_target_value(&event)) /></label>
         }
     });
-    let heads = FIELDS.map(|name| view! { <th class="num">{name}</th> }).collect_view();
+    let heads = FIELDS
+        .map(|name| view! { <th class="num">{name}</th> })
+        .collect_view();
     let body = if table.entries.is_empty() {
         view! { <p class="muted">"None yet."</p> }.into_any()
     } else {
@@ -174,9 +196,13 @@ fn price_row(view: &PriceView, own: bool, desk: Desk) -> AnyView {
         let text = price.map_or_else(|| "\u{2013}".to_owned(), dollars);
         view! { <td class="num" class:muted=price.is_none()>{text}</td> }
     });
-    let tiers = entry.tiers.iter().map(|tier| format!("above {}", format::count(tier.above_input_tokens)));
+    let tiers = entry
+        .tiers
+        .iter()
+        .map(|tier| format!("above {}", format::count(tier.above_input_tokens)));
     let tiers = tiers.collect::<Vec<_>>().join(", ");
-    let tiers = (!tiers.is_empty()).then(|| view! { <span class="badge" title="Other prices for long inputs">{tiers}</span> });
+    let tiers = (!tiers.is_empty())
+        .then(|| view! { <span class="badge" title="Other prices for long inputs">{tiers}</span> });
     let form = Form::of(entry, own.then(|| view.id.clone()));
     let edit = move |_| desk.form.set(Some(form.clone()));
     let (id, origin) = (view.id.clone(), client::origin());
@@ -197,8 +223,17 @@ fn price_row(view: &PriceView, own: bool, desk: Desk) -> AnyView {
 }
 
 /// A field of the form.
-fn field(desk: Desk, name: &'static str, kind: &'static str, get: fn(&Form) -> &String, set: fn(&mut Form, String)) -> AnyView {
-    let value = move || desk.form.with(|form| form.as_ref().map(get).cloned().unwrap_or_default());
+fn field(
+    desk: Desk,
+    name: &'static str,
+    kind: &'static str,
+    get: fn(&Form) -> &String,
+    set: fn(&mut Form, String),
+) -> AnyView {
+    let value = move || {
+        desk.form
+            .with(|form| form.as_ref().map(get).cloned().unwrap_or_default())
+    };
     let typed = move |event| {
         let text = event_target_value(&event);
         desk.form.update(|form| {
@@ -213,7 +248,11 @@ fn field(desk: Desk, name: &'static str, kind: &'static str, get: fn(&Form) -> &
 fn price_field(desk: Desk, at: usize) -> AnyView {
     let name = FIELDS.get(at).copied().unwrap_or_default();
     let value = move || {
-        desk.form.with(|form| form.as_ref().and_then(|form| form.prices.get(at).cloned()).unwrap_or_default())
+        desk.form.with(|form| {
+            form.as_ref()
+                .and_then(|form| form.prices.get(at).cloned())
+                .unwrap_or_default()
+        })
     };
     let typed = move |event| {
         let text = event_target_value(&event);
@@ -231,11 +270,16 @@ fn editor(desk: Desk) -> AnyView {
     let origin = client::origin();
     let (changes, tiers) = desk.form.with_untracked(|form| {
         let form = form.as_ref();
-        (form.is_some_and(|form| form.id.is_some()), form.map_or(0, |form| form.tiers.len()))
+        (
+            form.is_some_and(|form| form.id.is_some()),
+            form.map_or(0, |form| form.tiers.len()),
+        )
     });
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let Some(form) = desk.form.get_untracked() else { return };
+        let Some(form) = desk.form.get_untracked() else {
+            return;
+        };
         let entry = match form.entry() {
             Ok(entry) => entry,
             Err(why) => return desk.problem.set(Some(why)),
@@ -258,7 +302,11 @@ fn editor(desk: Desk) -> AnyView {
         }
     });
     let tiers = (tiers > 0).then(|| view! { <p class="muted sub">{format!("{tiers} prices for long inputs are kept as they are.")}</p> });
-    let problem = move || desk.problem.get().map(|why| view! { <p class="error-text" role="alert">{why}</p> });
+    let problem = move || {
+        desk.problem
+            .get()
+            .map(|why| view! { <p class="error-text" role="alert">{why}</p> })
+    };
     view! {
         <form class="panel card price-form" id="price-form" node_ref=place on:submit=submit>
             <h2>{if changes { "Change a price" } else { "Add a price" }}</h2>
@@ -283,7 +331,9 @@ fn editor(desk: Desk) -> AnyView {
 
 /// The prices of an entry in a sentence.
 pub(super) fn classes(entry: &PriceEntry) -> String {
-    let of = |(name, price): (&str, Option<i64>)| price.map(|price| format!("{} ${}", name.to_lowercase(), dollars(price)));
+    let of = |(name, price): (&str, Option<i64>)| {
+        price.map(|price| format!("{} ${}", name.to_lowercase(), dollars(price)))
+    };
     let all: Vec<String> = FIELDS.into_iter().zip(values(entry)).filter_map(of).collect();
     format!("For a million: {}.", all.join(", "))
 }

@@ -30,7 +30,8 @@ pub(super) fn card(changed: Callback<()>) -> AnyView {
         busy.set(true);
         spawn_local(async move {
             let body = serde_json::to_string(&body).unwrap_or_default();
-            let answer = client::change("POST", &origin, "prices/reprice", &Params::default(), Some(body)).await;
+            let answer =
+                client::change("POST", &origin, "prices/reprice", &Params::default(), Some(body)).await;
             busy.set(false);
             if apply && answer.is_ok() {
                 changed.run(());
@@ -43,12 +44,14 @@ pub(super) fn card(changed: Callback<()>) -> AnyView {
         scope.track();
         report.set(None);
     });
-    let shown = move || match report.get() {
+    let shown = move || {
+        match report.get() {
         None => ().into_any(),
         Some(Ok(report)) => table(&report, ask),
         Some(Err(problem)) => {
             view! { <p class="error-text" role="alert">{format!("{}. {}", problem.title, problem.detail)}</p> }.into_any()
         }
+    }
     };
     view! {
         <section class="panel card reprice">
@@ -77,7 +80,11 @@ fn table(report: &RepriceReport, ask: Callback<bool>) -> AnyView {
     let title = match (report.applied, sum.changed) {
         (true, _) => "Applied".to_owned(),
         (false, 0) => "Nothing would change".to_owned(),
-        (false, n) => format!("{} of {} calls would get another cost", count(n), count(sum.calls)),
+        (false, n) => format!(
+            "{} of {} calls would get another cost",
+            count(n),
+            count(sum.calls)
+        ),
     };
     let row = |m: &RepriceModel| {
         let s = &m.sum;
