@@ -15,8 +15,8 @@ use crate::components::time_text::moment;
 use crate::state::prefs::Prefs;
 use crate::state::use_patch;
 use leptos::html::Canvas;
-use meshscope_api::Params;
 use leptos::prelude::*;
+use meshscope_api::Params;
 use web_sys::HtmlCanvasElement;
 
 /// Moves of fewer pixels are a click, not a brush.
@@ -80,6 +80,7 @@ impl Plot {
                 surface::ratio(),
                 &theme,
             );
+            surface::mark("chart drawn");
         }
     }
 
@@ -201,16 +202,25 @@ fn stage(plot: Plot, title: Signal<String>, opens: bool) -> AnyView {
     };
     // Sets the filter of the series, or shows the rows of the step and the series.
     let choose = move |rows: bool| {
-        let Some((step, row)) = hover.get_untracked() else { return };
+        let Some((step, row)) = hover.get_untracked() else {
+            return;
+        };
         let key = row.and_then(|row| data.with_untracked(|data| data.series.get(row)?.key.clone()));
         let mut filter = Params::parse(key.as_deref().unwrap_or_default());
         if rows && opens {
             let (from, to) = plot.range((step, step));
             filter.set("from", Some(from));
             filter.set("to", Some(to));
-            patch(&[("rows", Some("time".to_owned())), ("cell", Some(filter.to_query()))]);
+            patch(&[
+                ("rows", Some("time".to_owned())),
+                ("cell", Some(filter.to_query())),
+            ]);
         } else if !rows && !filter.0.is_empty() {
-            let set: Vec<_> = filter.0.iter().map(|(name, value)| (name.as_str(), Some(value.clone()))).collect();
+            let set: Vec<_> = filter
+                .0
+                .iter()
+                .map(|(name, value)| (name.as_str(), Some(value.clone())))
+                .collect();
             patch(&set);
         }
     };
@@ -331,7 +341,10 @@ fn tip(data: Signal<Data>, (step, row): Place) -> AnyView {
             let mark = (data.kind != Kind::Heat).then(|| swatch(series.hue));
             // The rows of a heat map are named by where they begin.
             let next = data.series.get(index + 1).filter(|_| data.kind == Kind::Heat);
-            let name = next.map_or_else(|| series.name.clone(), |next| format!("{} \u{2013} {}", series.name, next.name));
+            let name = next.map_or_else(
+                || series.name.clone(),
+                |next| format!("{} \u{2013} {}", series.name, next.name),
+            );
             Some(view! { <div class="tip-row" class:on=on><span>{mark}{name}</span><b>{text}</b></div> })
         };
         let mut rows: Vec<_> = data.series.iter().enumerate().filter_map(entry).collect();

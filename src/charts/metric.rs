@@ -1,6 +1,7 @@
-//! A metric's series as a chart. Pure.
+//! A metric's series as a chart.
 
 use super::data::{Data, Kind, Series};
+use crate::canvas::surface::mark;
 use meshscope_analysis::metric::{Increases, Measured, Reading};
 use meshscope_api::{MetricDetail, MetricSeries};
 use meshscope_layout::reduce::reduce;
@@ -42,6 +43,7 @@ impl Axis {
 /// A metric's series over time: of a gauge the median of each column of pixels in a band from its
 /// least to its greatest, of a sum the increase a step, of a histogram the mean.
 pub(crate) fn metric(detail: &MetricDetail, format: fn(f64) -> String) -> Option<Data> {
+    mark("chart reduce");
     let points = || detail.series.iter().flat_map(|series| &series.points);
     let first = points().map(|point| point.time).min()?;
     let last = points().map(|point| point.time).max()?;

@@ -49,11 +49,13 @@ pub(super) fn charts(report: Fetch<UsageReport>) -> AnyView {
             bucket.unwrap_or_default()
         )
     });
-    let main = chart(
-        title,
-        report,
-        move |report| make::groups(report, measure(Some(chosen.get())), keys(by.get().as_deref()).first()),
-    );
+    let main = chart(title, report, move |report| {
+        make::groups(
+            report,
+            measure(Some(chosen.get())),
+            keys(by.get().as_deref()).first(),
+        )
+    });
     view! {
         <div class="row measures" role="group" aria-label="What the chart shows">
             {MEASURES.iter().map(|measure| choice(measure, chosen)).collect_view()}

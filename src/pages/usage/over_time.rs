@@ -45,7 +45,9 @@ pub(super) fn groups(report: &UsageReport, measure: &Measure, key: Option<&Usage
     let group = |(at, group): (usize, &UsageGroup)| {
         let hue = if group.other { hue::REST } else { at % hue::REST };
         let mut series = Series::new(&group_name(group), hue, vec![None; report.timeline.len()]);
-        series.key = key.filter(|_| !group.other).map(|key| Params(vec![filter_of(key, &group.group)]).to_query());
+        series.key = key
+            .filter(|_| !group.other)
+            .map(|key| Params(vec![filter_of(key, &group.group)]).to_query());
         for bucket in &report.buckets {
             let same = bucket.other == group.other
                 && (group.other || bucket.group.as_ref() == Some(&group.group))
