@@ -4,8 +4,8 @@
 //! nowhere else, so that adding rows never counts a call twice.
 
 use crate::tree::Tree;
-use meshscope_model::columns::{ABSENT, flag};
 use meshscope_model::SpanColumns;
+use meshscope_model::columns::{ABSENT, flag};
 use std::collections::BTreeSet;
 
 /// What some spans used and how they fared. An absent sum means that no row has a figure.

@@ -4,8 +4,8 @@ use super::super::load::Loaded;
 use crate::pages::sessions::cost;
 use meshscope_analysis::{Group, own_time};
 use meshscope_layout::format;
-use meshscope_model::columns::ABSENT;
 use meshscope_model::SpanColumns;
+use meshscope_model::columns::ABSENT;
 use std::collections::HashMap;
 
 /// A column of figures.
