@@ -14,7 +14,7 @@ pub const MEDIA_TYPE: &str = "application/vnd.meshscope.calls";
 const MAGIC: &[u8; 4] = b"MCC1";
 
 /// A model with its provider.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct CalledModel {
     /// Its name; empty where calls name none.
     pub model: String,

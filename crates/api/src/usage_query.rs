@@ -251,6 +251,40 @@ impl Claims {
     ];
 }
 
+/// Which durations a heat map shows (`of` of `/usage/latency`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LatencyOf {
+    /// Those of calls.
+    #[default]
+    Calls,
+    /// Times to first token.
+    FirstToken,
+    /// Those of runs.
+    Runs,
+}
+
+impl LatencyOf {
+    const WORDS: [(&'static str, Self); 3] = [
+        ("calls", Self::Calls),
+        ("first_token", Self::FirstToken),
+        ("runs", Self::Runs),
+    ];
+
+    /// Takes `of` out of the parameters.
+    pub fn take(params: &mut Params) -> Result<Self, Problem> {
+        let word = params.one_of("of", &Self::WORDS.map(|(word, _)| word))?;
+        let of = named(&Self::WORDS, word).unwrap_or_default();
+        params.0.retain(|(key, _)| key != "of");
+        Ok(of)
+    }
+
+    /// The word in the URL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        word(&Self::WORDS, self).unwrap_or("calls")
+    }
+}
+
 /// How many groups a report has at the most when `top` is not given; the others are one.
 pub const DEFAULT_TOP: u32 = 50;
 /// The largest `top`.

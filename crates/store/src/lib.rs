@@ -18,10 +18,11 @@ use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
+use meshscope_api::usage_query::LatencyOf;
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, ServiceList,
     ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage,
-    UsageQuery, UsageReport, UsageRowPage,
+    UsageCalls, UsageHeatMap, UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanEntry, SpanId, TraceId, Usage};
 use std::ops::ControlFlow;
@@ -33,6 +34,14 @@ pub enum StoreError {
     /// A cursor that this list did not give out.
     #[error("the cursor is not one that this list gave out")]
     Cursor,
+    /// Something was asked for that cannot be.
+    #[error("{detail}")]
+    Asked {
+        /// The parameter.
+        parameter: &'static str,
+        /// What is wrong with it, and what would be right.
+        detail: String,
+    },
     /// Another process has the files open.
     #[error("the store at {path} is open in another process: {detail}")]
     Locked {
@@ -243,7 +252,13 @@ pub trait Store: Send + Sync + 'static {
     /// Usage in buckets, groups and totals.
     fn usage(&self, query: &UsageQuery, now: i64) -> Result<UsageReport, StoreError>;
 
-    /// The ledger rows under a figure of [`Store::usage`], newest first.
+    /// How long calls, or runs, of a selection took.
+    fn usage_latency(&self, query: &UsageQuery, of: LatencyOf, now: i64) -> Result<UsageHeatMap, StoreError>;
+
+    /// The calls of a selection as columns.
+    fn usage_calls(&self, query: &UsageQuery, now: i64) -> Result<UsageCalls, StoreError>;
+
+    /// The ledger rows under a figure of [`Store::usage`], in the order asked for.
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError>;
 
     /// Gives rows of the ledger that have no cost the one that `price` knows by now, some of them

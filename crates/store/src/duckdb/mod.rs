@@ -14,7 +14,7 @@ mod identity;
 mod ledger;
 mod logs;
 mod mcp_mesh;
-mod measures;
+
 mod merge;
 mod metrics;
 mod newest;
@@ -34,6 +34,7 @@ mod slots;
 mod space;
 mod spoken;
 mod stream;
+mod sums;
 mod traces;
 mod usage;
 mod value;
@@ -49,10 +50,11 @@ use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
+use meshscope_api::usage_query::LatencyOf;
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, ServiceList,
     ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage,
-    UsageQuery, UsageReport, UsageRowPage,
+    UsageCalls, UsageHeatMap, UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanEntry, SpanId, TraceId};
 use open::FILE;
@@ -116,6 +118,7 @@ struct Writing {
     sequence: i64,
     /// When the store was last tried to be opened anew.
     reopened: Option<Instant>,
+    summing: sums::Summing,
 }
 
 /// Turns the engine's error into ours.
@@ -258,6 +261,7 @@ impl Writing {
             counter: Counter::default(),
             sequence,
             reopened: None,
+            summing: sums::Summing::default(),
         })
     }
 }
@@ -446,15 +450,23 @@ impl Store for DuckDb {
     }
 
     fn usage(&self, query: &UsageQuery, now: i64) -> Result<UsageReport, StoreError> {
-        self.read(|connection| usage::report(connection, query, now))
+        self.read_attributes(|connection, slots| usage::report(connection, slots, query, now))
     }
 
     fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError> {
         self.written(|writing| price::price(&writing.connection, price))
     }
 
+    fn usage_latency(&self, query: &UsageQuery, of: LatencyOf, now: i64) -> Result<UsageHeatMap, StoreError> {
+        self.read_attributes(|connection, slots| usage::heat_map(connection, slots, query, of, now))
+    }
+
+    fn usage_calls(&self, query: &UsageQuery, now: i64) -> Result<UsageCalls, StoreError> {
+        self.read_attributes(|connection, slots| usage::calls(connection, slots, query, now))
+    }
+
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError> {
-        self.read(|connection| usage::rows(connection, query, now))
+        self.read_attributes(|connection, slots| usage::rows::rows(connection, slots, query, now))
     }
 
     fn mesh_search(&self, query: &TraceSearch, now: i64) -> Result<FoundTraces, StoreError> {
@@ -478,6 +490,7 @@ impl Store for DuckDb {
     }
 
     fn tend(&self) -> Result<(), StoreError> {
+        self.sum_up()?;
         self.tend_file()
     }
 

@@ -1,7 +1,7 @@
 //! Prices that became known after the call: rows of the ledger get the cost they lacked.
 
 use super::append::Columns;
-use super::{engine_error, read};
+use super::{engine_error, read, sums};
 use crate::{PriceOf, StoreError};
 use duckdb::Connection;
 use duckdb::types::Value;
@@ -56,6 +56,7 @@ pub(super) fn price(connection: &Connection, price: &PriceOf<'_>) -> Result<u64,
     columns.i64(priced.iter().map(|(_, cost, _)| Some(*cost)));
     columns.text(priced.iter().map(|(.., version)| Some(version.as_str())));
     columns.append(connection, "priced")?;
+    sums::forget_usage(connection, "rowid IN (SELECT id FROM priced)")?;
     run("UPDATE usage SET cost = priced.cost, cost_source = priced.version FROM priced WHERE usage.rowid = priced.id;
          DROP TABLE priced")?;
     Ok(priced.len() as u64)
