@@ -29,6 +29,7 @@ pub mod stream;
 pub mod trace;
 pub mod usage;
 pub mod usage_calls;
+pub mod usage_export;
 pub mod usage_query;
 pub mod usage_rows;
 

@@ -16,8 +16,10 @@ use hashbrown::HashMap;
 use meshscope_analysis::TraceSession;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
+use meshscope_api::prices::{Reprice, RepriceReport, UnpricedModel};
 use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
+use meshscope_api::usage_export::Table;
 use meshscope_api::usage_query::LatencyOf;
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, ServiceList,
@@ -130,9 +132,9 @@ impl StoreError {
     }
 }
 
-/// What a call costs: from provider, model and usage to pico-dollars and the version of the
-/// price table.
-pub type PriceOf<'a> = dyn Fn(Option<&str>, &str, &Usage) -> Option<(i64, String)> + 'a;
+/// What a call costs: from provider, model, usage and its moment (ns since the epoch) to pico-dollars
+/// and the version of the price table.
+pub type PriceOf<'a> = dyn Fn(Option<&str>, &str, &Usage, i64) -> Option<(i64, String)> + Sync + 'a;
 
 /// A piece of a trace as columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -266,6 +268,14 @@ pub trait Store: Send + Sync + 'static {
     /// it names the table it was computed from.
     fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError>;
 
+    /// Models that calls without a cost name, those with the most calls first.
+    fn unpriced(&self) -> Result<Vec<UnpricedModel>, StoreError>;
+
+    /// Gives the rows of the ledger that `which` chooses the cost that `price` knows now, or tells what
+    /// that would change. A cost that an agent reported stays, and so does that of a model which has no
+    /// price now. It is one transaction.
+    fn reprice(&self, which: &Reprice, price: &PriceOf<'_>) -> Result<RepriceReport, StoreError>;
+
     /// Traces of MCP Mesh that ended or went silent, the latest end first.
     fn mesh_search(&self, query: &TraceSearch, now: i64) -> Result<FoundTraces, StoreError>;
 
@@ -310,6 +320,9 @@ pub trait Store: Send + Sync + 'static {
         signal: ExportSignal,
         path: &Path,
     ) -> Result<u64, StoreError>;
+
+    /// Writes tables that have the same columns to one Parquet file.
+    fn write_tables(&self, tables: &[Table], path: &Path) -> Result<(), StoreError>;
 
     /// Copies the store as it is now into the directory `destination`, which must not be there or
     /// be empty, and opens the copy to see that it is whole. Writers and readers go on meanwhile.

@@ -48,8 +48,10 @@ use identity::Known;
 use meshscope_analysis::TraceSession;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
+use meshscope_api::prices::{Reprice, RepriceReport, UnpricedModel};
 use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
+use meshscope_api::usage_export::Table;
 use meshscope_api::usage_query::LatencyOf;
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, ServiceList,
@@ -457,6 +459,18 @@ impl Store for DuckDb {
         self.written(|writing| price::price(&writing.connection, price))
     }
 
+    fn unpriced(&self) -> Result<Vec<UnpricedModel>, StoreError> {
+        self.read(price::unpriced)
+    }
+
+    fn reprice(&self, which: &Reprice, price: &PriceOf<'_>) -> Result<RepriceReport, StoreError> {
+        if which.apply {
+            self.written(|writing| price::reprice(&writing.connection, which, price))
+        } else {
+            self.read(|connection| price::reprice(connection, which, price))
+        }
+    }
+
     fn usage_latency(&self, query: &UsageQuery, of: LatencyOf, now: i64) -> Result<UsageHeatMap, StoreError> {
         self.read_attributes(|connection, slots| usage::heat_map(connection, slots, query, of, now))
     }
@@ -518,6 +532,10 @@ impl Store for DuckDb {
         path: &Path,
     ) -> Result<u64, StoreError> {
         self.write_parquet(query, signal, path)
+    }
+
+    fn write_tables(&self, tables: &[Table], path: &Path) -> Result<(), StoreError> {
+        parquet::write_tables(tables, path)
     }
 
     fn backup(&self, destination: &Path) -> Result<BackupReport, StoreError> {
