@@ -179,7 +179,7 @@ impl Data {
 }
 
 /// A field of a CSV file (RFC 4180). One that a spreadsheet would take for a formula is kept from being one.
-pub(crate) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if formula {
         format!("'{text}")
@@ -193,13 +193,13 @@ pub(crate) fn quoted(text: &str) -> String {
     }
 }
 
-/// The next of 1, 2, 2.5, 5 times a power of ten.
+/// The next round number.
 fn nice(value: f64) -> f64 {
     if value <= 0.0 || !value.is_finite() {
         return 1.0;
     }
     let power = 10_f64.powf(value.log10().floor());
-    let steps = [1.0, 2.0, 2.5, 5.0, 10.0];
+    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     steps
         .into_iter()
         .map(|step| step * power)
@@ -228,13 +228,13 @@ mod tests {
     fn tops_are_round_and_hold_everything() {
         assert_eq!(nice(0.0), 1.0);
         assert_eq!(nice(17.0), 20.0);
-        assert_eq!(nice(0.031), 0.05);
+        assert_eq!(nice(0.031), 0.04);
         assert_eq!(nice(2.4), 2.5);
         let mut data = data(Kind::Stacked, &[&[1.0, 2.0], &[3.0, 4.0]]);
-        assert_eq!(data.top(|_| true), 10.0);
+        assert_eq!(data.top(|_| true), 6.0);
         assert_eq!(data.top(|i| i == 0), 2.0);
         data.kind = Kind::Lines;
-        assert_eq!(data.top(|_| true), 5.0);
+        assert_eq!(data.top(|_| true), 4.0);
         data.series[0].band = vec![Some((0.5, 42.0)), None];
         assert_eq!(data.top(|_| true), 50.0);
     }

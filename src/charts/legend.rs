@@ -16,12 +16,13 @@ pub(super) fn Legend(data: Signal<Data>, hidden: RwSignal<Vec<String>>) -> impl 
         data.with(|data| {
             let names = data.series.iter().map(|series| (series.hue, series.name.clone()));
             let scale = (data.kind == Kind::Heat).then(|| (data.format)(data.fullest()));
-            (scale, names.collect::<Vec<_>>())
+            // The title says what a single series is, unless it is one of a group.
+            let told = data.series.len() > 1 || data.series.iter().any(|series| series.key.is_some());
+            (scale, names.filter(|_| told).collect::<Vec<_>>())
         })
     });
     let entries = move || match names.get() {
         (Some(most), _) => view! { <span class="muted">"0 "<i class="scale"></i>{most}</span> }.into_any(),
-        (None, names) if names.len() < 2 => ().into_any(),
         (None, names) => names
             .into_iter()
             .map(|(hue, name)| entry(hue, name, hidden))

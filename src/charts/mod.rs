@@ -9,5 +9,5 @@ mod sheet;
 mod table;
 
 pub(crate) use chart::Chart;
-pub(crate) use data::{Data, Kind, Series, hue, quoted};
+pub(crate) use data::{Data, Kind, Series, hue};
 pub(crate) use metric::metric;

@@ -84,6 +84,18 @@ pub(crate) async fn text(
     response.text().await.map_err(|error| unreachable(&error))
 }
 
+/// `GET /api/v1/{path}` as bytes of a media type.
+pub(crate) async fn bytes(
+    origin: &str,
+    path: &str,
+    params: &Params,
+    accept: &str,
+    abort: Option<&AbortSignal>,
+) -> Result<Vec<u8>, Problem> {
+    let response = send(origin, path, params, accept, abort).await?;
+    response.binary().await.map_err(|error| unreachable(&error))
+}
+
 /// Waits so many ms; with 0 it lets the page draw and answer before more is done.
 pub(crate) async fn sleep(ms: i32) {
     let mut later = |resolve: js_sys::Function, _: js_sys::Function| {

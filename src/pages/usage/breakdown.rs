@@ -3,10 +3,8 @@
 use super::measure::{COLUMNS, Column, NOTHING, USUAL};
 use super::over_time::group_name;
 use super::selection::{filter_of, keys, only, pairs, selection, use_report};
-use crate::charts::quoted;
 use crate::client;
 use crate::components::menu::Menu;
-use crate::components::save::save_text;
 use crate::components::states::Fetched;
 use crate::pages::sessions::cost;
 use crate::state::{param, use_patch};
@@ -71,22 +69,12 @@ pub(super) fn breakdown() -> AnyView {
         Some(more)
     });
     let report = use_report(more, true);
-    let csv = move || {
-        let text = report.value.with_untracked(|report| {
-            report
-                .as_ref()
-                .map(|r| csv(r, &keys(by.get_untracked().as_deref())))
-        });
-        if let Some(text) = text {
-            save_text(&text, "text/csv", "usage.csv");
-        }
-    };
     view! {
         <div class="row breakdown-tools">
             <h2>"Breakdown"</h2>
             <div class="grow"></div>
             {columns_menu(shown)}
-            {export_menu(Callback::new(move |()| csv()))}
+            {export_menu()}
         </div>
         <div class="panel scroll breakdown">
             <Fetched fetch=report what="the breakdown" content=move |report: &UsageReport| {
@@ -278,54 +266,30 @@ fn columns_menu(shown: Memo<Vec<usize>>) -> AnyView {
     view! { <Menu label="columns" open items /> }.into_any()
 }
 
-/// The breakdown as a file made here, the ledger's rows as files that the server makes.
-fn export_menu(csv: Callback<()>) -> AnyView {
-    let (open, selection, origin) = (RwSignal::new(false), selection(), client::origin());
-    let link = move |format: &'static str, title: &'static str| {
+/// The breakdown and the ledger's rows as files that the server makes.
+fn export_menu() -> AnyView {
+    let (open, selection, by, origin) = (RwSignal::new(false), selection(), param("by"), client::origin());
+    let link = move |path: &'static str, format: &'static str, title: &'static str| {
         let mut params = selection.get().params();
+        if path == "usage" {
+            let keys = keys(by.get().as_deref());
+            keys.iter().for_each(|key| params.set("by", Some(key)));
+        }
         params.set("format", Some(format));
-        let to = client::url(&origin, "usage/rows", &params);
-        view! { <a class="item" href=to download=format!("usage-rows.{format}")>{title}</a> }.into_any()
+        let to = client::url(&origin, path, &params);
+        view! { <a class="item" href=to download=format!("usage.{format}") rel="external">{title}</a> }
+            .into_any()
     };
     let items = Box::new(move || {
         view! {
-            <button class="item" on:click=move |_| { open.set(false); csv.run(()); }>"This table as CSV"</button>
-            {link("csv", "The ledger's rows as CSV")}
-            {link("parquet", "The ledger's rows as Parquet")}
+            {link("usage", "csv", "This breakdown as CSV")}
+            {link("usage", "parquet", "This breakdown as Parquet")}
+            {link("usage/rows", "csv", "The ledger's rows as CSV")}
+            {link("usage/rows", "parquet", "The ledger's rows as Parquet")}
         }
         .into_any()
     });
     view! { <Menu label="export" open items /> }.into_any()
-}
-
-/// The groups with all columns, in units that a program reads: pico-dollars, tokens, ns, micrograms.
-fn csv(report: &UsageReport, keys: &[UsageKey]) -> String {
-    let names = keys.iter().map(ToString::to_string);
-    let heads = COLUMNS.iter().map(|column| column.word.to_owned());
-    let mut text = names
-        .chain(heads)
-        .map(|name| quoted(&name))
-        .collect::<Vec<_>>()
-        .join(",");
-    for group in &report.groups {
-        text.push('\n');
-        let values = [Some(group.group.clone()), group.second.clone()];
-        let mut fields: Vec<String> = values
-            .into_iter()
-            .take(keys.len())
-            .map(|v| quoted(&v.unwrap_or_default()))
-            .collect();
-        if let Some(first) = fields.first_mut().filter(|_| group.other) {
-            "others".clone_into(first);
-        }
-        let figures = COLUMNS
-            .iter()
-            .map(|column| (column.value)(group).map_or_else(String::new, |n| n.to_string()));
-        fields.extend(figures);
-        text.push_str(&fields.join(","));
-    }
-    text.push('\n');
-    text
 }
 
 #[cfg(test)]

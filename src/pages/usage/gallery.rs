@@ -5,6 +5,7 @@ use super::over_time as make;
 use super::selection::{keys, pairs, selection, use_report};
 use crate::charts::{Chart, Data};
 use crate::client::{self, Fetch, use_fetch_while};
+use crate::components::states::Failed;
 use crate::state::{param, use_patch};
 use leptos::prelude::*;
 use meshscope_api::{UsageHeatMap, UsageKey, UsageReport};
@@ -29,7 +30,7 @@ fn chart<T: Send + Sync + 'static>(
 }
 
 fn fixed(title: &'static str, report: Fetch<UsageReport>, make: fn(&UsageReport) -> Data) -> AnyView {
-    chart(Signal::stored(title.to_owned()), report, make)
+    with_failure(report, chart(Signal::stored(title.to_owned()), report, make))
 }
 
 /// The chart whose measure and groups are chosen, and the latency of runs beside it.
@@ -83,7 +84,7 @@ pub(super) fn more_charts(report: Fetch<UsageReport>) -> AnyView {
             {fixed("Tokens by class", report, make::classes)}
             {fixed("Activity", report, make::activity)}
             {fixed("Call latency", report, make::call_latency)}
-            {chart(Signal::stored("How long calls took".to_owned()), heat, make::heat)}
+            {with_failure(heat, chart(Signal::stored("How long calls took".to_owned()), heat, make::heat))}
             {fixed("Failed and blocked", report, make::trouble)}
             {fixed("Cost of a run", report, make::cost_per_run)}
             {fixed("Carbon", report, make::carbon_over_time)}
@@ -93,6 +94,18 @@ pub(super) fn more_charts(report: Fetch<UsageReport>) -> AnyView {
         </div>
     }
     .into_any()
+}
+
+/// A chart that has a question of its own, and why that was not answered.
+fn with_failure<T: Send + Sync + 'static>(fetch: Fetch<T>, chart: AnyView) -> AnyView {
+    let retry = Callback::new(move |()| fetch.retry());
+    let failed = move || {
+        fetch
+            .error
+            .get()
+            .map(|problem| view! { <Failed problem retry /> })
+    };
+    view! { {failed}{chart} }.into_any()
 }
 
 /// A measure by a key of its own. What has no value of the key at all is no chart.

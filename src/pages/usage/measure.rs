@@ -138,6 +138,11 @@ fn signed_cost(pico: i64) -> String {
     format!("{sign}{}", format::cost(pico))
 }
 
+/// How much more a cost is than it was, with its sign; what is not known is nothing.
+pub(super) fn difference(before: Option<i64>, after: Option<i64>) -> String {
+    signed_cost(after.unwrap_or(0).saturating_sub(before.unwrap_or(0)))
+}
+
 fn per_mille(n: i64) -> String {
     format::percent(n, 1_000_000)
 }

@@ -11,6 +11,7 @@ mod prices;
 mod ranking;
 mod rows;
 mod selection;
+mod what_if;
 
 use crate::client::Fetch;
 use crate::components::onboarding::Onboarding;
@@ -18,14 +19,19 @@ use crate::components::states::Fetched;
 use crate::components::time_text::{moment, zone};
 use crate::state::{param, use_patch};
 use leptos::prelude::*;
-use meshscope_api::{UsageGroupBy, UsageKey, UsageReport};
+use meshscope_api::{Bucket, UsageGroupBy, UsageKey, UsageReport};
 use selection::{FILTERS, keys, pairs, use_report};
 
 /// Groups that a chart tells apart.
 const TOP: &str = "6";
 
 /// The parts of the page: their word in the URL and their title.
-const TABS: [(&str, &str); 3] = [("", "Overview"), ("prices", "Prices"), ("budgets", "Budgets")];
+const TABS: [(&str, &str); 4] = [
+    ("", "Overview"),
+    ("prices", "Prices"),
+    ("what-if", "What if"),
+    ("budgets", "Budgets"),
+];
 
 /// The page.
 #[component]
@@ -40,6 +46,7 @@ pub(crate) fn UsagePage() -> impl IntoView {
         {tabs(tab)}
         {move || match tab.get().as_str() {
             "prices" => prices::page(),
+            "what-if" => what_if::page(),
             "budgets" => budgets::page(),
             _ => overview_page(),
         }}
@@ -80,12 +87,16 @@ fn chip(name: &'static str) -> AnyView {
 /// Figures, charts, breakdown, rankings.
 fn overview_page() -> AnyView {
     let by = param("by");
+    let bucket = param("bucket");
     let first = Memo::new(move |_| keys(by.get().as_deref()).first().map(UsageKey::to_string));
     let more = Signal::derive(move || {
         let by = first.get().unwrap_or_default();
-        Some(pairs(&[("by", &by), ("top", TOP), ("compare", "previous")]))
+        let mut more = pairs(&[("by", &by), ("top", TOP), ("compare", "previous")]);
+        more.extend(bucket.get().map(|bucket| ("bucket".to_owned(), bucket)));
+        Some(more)
     });
     let report = use_report(more, true);
+    let chosen = selection::selection();
     let standing = Memo::new(move |_| {
         report
             .value
@@ -96,11 +107,16 @@ fn overview_page() -> AnyView {
             {period(report)}
             <div class="grow"></div>
             {group_by()}
+            {bucket_pick(bucket)}
             <button class="pill" on:click=move |_| print()>"Print"</button>
         </div>
         <Fetched fetch=report what="usage" content=|_: &UsageReport| () />
         {move || match standing.get() {
             None => ().into_any(),
+            Some(true) if chosen.with(|chosen| !chosen.filters.is_empty()) => view! {
+                <div class="empty"><h2>"Nothing in this selection"</h2><p>"No calls and no runs have all of the filters above in this time."</p></div>
+            }
+            .into_any(),
             Some(true) => view! { <Onboarding what="usage" /> }.into_any(),
             Some(false) => view! {
                 {overview::cards(report)}
@@ -119,6 +135,25 @@ fn print() {
     if let Err(error) = window().print() {
         leptos::logging::error!("the page cannot be printed: {error:?}");
     }
+}
+
+/// How wide a bucket is.
+fn bucket_pick(bucket: Memo<Option<String>>) -> AnyView {
+    let patch = use_patch();
+    let option = move |(word, _): (&'static str, Bucket)| {
+        view! { <option value=word selected=move || bucket.get().as_deref() == Some(word)>{word}</option> }
+            .into_any()
+    };
+    view! {
+        <label class="pill pick">
+            <span>"bucket"</span>
+            <select id="bucket" on:change=move |event| patch(&[("bucket", Some(event_target_value(&event)))])
+                prop:value=move || bucket.get().unwrap_or_default()>
+                <option value="">"fitting"</option>{Bucket::ALL.map(option)}
+            </select>
+        </label>
+    }
+    .into_any()
 }
 
 /// What time the figures are of, and what they are compared with.

@@ -3,7 +3,7 @@
 use crate::client;
 use crate::components::fact::Fact;
 use crate::components::top_bar::scoped;
-use crate::pages::usage::measure::whole;
+use crate::pages::usage::measure::{difference, whole};
 use crate::state::now;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -65,13 +65,6 @@ pub(super) fn card(changed: Callback<()>) -> AnyView {
         </section>
     }
     .into_any()
-}
-
-/// The difference with its sign.
-fn difference(before: Option<i64>, after: Option<i64>) -> String {
-    let n = after.unwrap_or(0) - before.unwrap_or(0);
-    let sign = if n > 0 { "+" } else { "" };
-    format!("{sign}{}", format::cost(n))
 }
 
 fn table(report: &RepriceReport, ask: Callback<bool>) -> AnyView {
