@@ -1,8 +1,13 @@
 //! Charts on canvas: the one place that knows plotters.
 
 mod chart;
+mod data;
 mod draw;
-mod series;
+mod legend;
+mod metric;
+mod sheet;
+mod table;
 
 pub(crate) use chart::Chart;
-pub(crate) use series::{Data, Kind, Series, metric, top_groups};
+pub(crate) use data::{Data, Kind, Series, hue};
+pub(crate) use metric::metric;

@@ -7,7 +7,7 @@ pub(crate) mod stream;
 pub(crate) use columns::columns;
 pub(crate) use fetch::{Fetch, use_fetch, use_fetch_while};
 
-use gloo_net::http::{Request, Response};
+use gloo_net::http::{Method, Request, Response};
 use leptos::prelude::*;
 use meshscope_api::{Params, Problem};
 use serde::de::DeserializeOwned;
@@ -56,7 +56,12 @@ async fn send(
     let request = Request::get(&url(origin, path, params))
         .header("accept", accept)
         .abort_signal(abort);
-    let response = request.send().await.map_err(|error| unreachable(&error))?;
+    good(request.send().await, path).await
+}
+
+/// An answer that is good; any other is a problem.
+async fn good(answer: Result<Response, gloo_net::Error>, path: &str) -> Result<Response, Problem> {
+    let response = answer.map_err(|error| unreachable(&error))?;
     if response.ok() {
         return Ok(response);
     }
@@ -77,6 +82,18 @@ pub(crate) async fn text(
 ) -> Result<String, Problem> {
     let response = send(origin, path, params, "*/*", abort).await?;
     response.text().await.map_err(|error| unreachable(&error))
+}
+
+/// `GET /api/v1/{path}` as bytes of a media type.
+pub(crate) async fn bytes(
+    origin: &str,
+    path: &str,
+    params: &Params,
+    accept: &str,
+    abort: Option<&AbortSignal>,
+) -> Result<Vec<u8>, Problem> {
+    let response = send(origin, path, params, accept, abort).await?;
+    response.binary().await.map_err(|error| unreachable(&error))
 }
 
 /// Waits so many ms; with 0 it lets the page draw and answer before more is done.
@@ -104,6 +121,31 @@ pub(crate) async fn get<T: DeserializeOwned>(
     abort: Option<&AbortSignal>,
 ) -> Result<T, Problem> {
     let response = send(origin, path, params, "application/json", abort).await?;
+    read(response, path).await
+}
+
+/// `method` of `/api/v1/{path}` with a JSON body, where there is one; the answer is JSON.
+pub(crate) async fn change<T: DeserializeOwned>(
+    method: &str,
+    origin: &str,
+    path: &str,
+    params: &Params,
+    body: Option<String>,
+) -> Result<T, Problem> {
+    let request = Request::get(&url(origin, path, params))
+        .method(Method::from_bytes(method.as_bytes()).unwrap_or_default())
+        .header("accept", "application/json");
+    let answer = match body {
+        Some(body) => {
+            let request = request.header("content-type", "application/json").body(body);
+            request.map_err(|error| unreachable(&error))?.send().await
+        }
+        None => request.send().await,
+    };
+    read(good(answer, path).await?, path).await
+}
+
+async fn read<T: DeserializeOwned>(response: Response, path: &str) -> Result<T, Problem> {
     let body = response.binary().await.map_err(|error| unreachable(&error))?;
     serde_json::from_slice(&body)
         .map_err(|error| Problem::internal(format!("the answer to {path} cannot be read: {error}")))

@@ -25,6 +25,7 @@ pub mod skew;
 pub mod statistics;
 pub mod totals;
 pub mod tree;
+pub mod what_if;
 
 #[cfg(test)]
 mod testing;

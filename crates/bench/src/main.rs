@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod charts;
 mod columns;
 mod crash;
 mod figures;
@@ -34,6 +35,7 @@ const HELP: &str = "cargo xtask bench WHAT
   live [SPANS]           what 200 subscribers of the stream cost, and whether they miss anything
   paint [RUNS]           first paint and first row of the studio from a cold cache
   waterfall [SPANS]      traces of up to so many spans in the browser: first rows, all rows, frames, search, memory
+  charts [POINTS]        a series of up to so many points: reduced on the host, drawn in the browser
   all [SPANS]            all of them
 
 cargo xtask crash [--kills N] [--seed N]        kill -9 under load; nothing lost, nothing doubled
@@ -105,6 +107,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             Ok(())
         }
         "waterfall" => runtime()?.block_on(waterfall::run(spans as u64)),
+        "charts" => runtime()?.block_on(charts::run(spans as u64)),
         "crash" => crash::run(crash::Options {
             kills: args.option("kills").unwrap_or(50),
             seed: args.option("seed").unwrap_or_else(seed_of_now),
@@ -117,7 +120,8 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             columns::run(spans)?;
             runtime()?.block_on(live::run(spans as u64));
             runtime()?.block_on(paint::run(5));
-            runtime()?.block_on(waterfall::run(spans as u64))
+            runtime()?.block_on(waterfall::run(spans as u64))?;
+            runtime()?.block_on(charts::run(spans as u64))
         }
         _ => {
             print!("{HELP}");

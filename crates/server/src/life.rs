@@ -2,7 +2,7 @@
 
 use crate::api::{Answer, json, params};
 use crate::app::App;
-use crate::transfer::{copy_prices, lines};
+use crate::transfer::{copy_kept, lines};
 use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, RawQuery, State};
@@ -90,10 +90,10 @@ fn send_lines(app: &Arc<App>, query: ExportQuery) -> Response {
 }
 
 /// A file on its way out, removed in the end.
-struct Passing(PathBuf);
+pub(crate) struct Passing(pub(crate) PathBuf);
 
 impl Passing {
-    fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         Self(dir.join(format!(".export-{}-{n}.parquet", std::process::id())))
@@ -110,7 +110,7 @@ impl Drop for Passing {
     }
 }
 
-async fn send_file(file: Passing) -> Answer {
+pub(crate) async fn send_file(file: Passing) -> Answer {
     let opened = tokio::fs::File::open(&file.0).await;
     let opened = opened.map_err(|error| Problem::internal(format!("the export cannot be read: {error}")))?;
     let pieces = stream::unfold((opened, file), |(mut opened, file)| async move {
@@ -147,7 +147,7 @@ pub(crate) async fn backup(
     let report = app
         .ask_long(move |store| {
             let report = store.backup(&destination)?;
-            copy_prices(&data_dir, &destination).map_err(StoreError::Place)?;
+            copy_kept(&data_dir, &destination).map_err(StoreError::Place)?;
             Ok(report)
         })
         .await?;

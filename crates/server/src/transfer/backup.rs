@@ -58,18 +58,19 @@ fn by_directory(place: &Place, destination: &Path) -> Result<BackupReport, Strin
     let config = place.config()?;
     let store = open_there(&config)?;
     let report = store.backup(destination).map_err(|error| error.to_string())?;
-    copy_prices(&config.data_dir, destination)?;
+    copy_kept(&config.data_dir, destination)?;
     store.close().map_err(|error| error.to_string())?;
     Ok(report)
 }
 
-/// Copies the user's price table where it lies beside the data.
-pub(crate) fn copy_prices(data_dir: &Path, destination: &Path) -> Result<(), String> {
-    let from = data_dir.join("prices.json");
-    if !from.exists() {
-        return Ok(());
+/// Copies the user's price table and budgets where they lie beside the data.
+pub(crate) fn copy_kept(data_dir: &Path, destination: &Path) -> Result<(), String> {
+    for name in ["prices.json", "budgets.json"] {
+        let from = data_dir.join(name);
+        if from.exists() {
+            std::fs::copy(&from, destination.join(name))
+                .map_err(|error| format!("the copy is whole but for {}: {error}", from.display()))?;
+        }
     }
-    std::fs::copy(&from, destination.join("prices.json"))
-        .map(|_| ())
-        .map_err(|error| format!("the copy is whole but for {}: {error}", from.display()))
+    Ok(())
 }

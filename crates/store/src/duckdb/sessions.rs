@@ -64,6 +64,9 @@ const COUNTS: &str =
     "max(system) AS system, sum(spans)::BIGINT AS spans, coalesce(sum(errors), 0)::BIGINT AS errors,
     coalesce(greatest(sum(blocked), sum(blocked_logs)), 0)::BIGINT AS blocked";
 
+/// What each session cost.
+const COSTS: &str = "SELECT project, session_id, sum(cost) AS cost FROM ledger GROUP BY ALL";
+
 /// The session of a span, of a trace in `page_traces`.
 const SESSION_OF_SPAN: &str = "coalesce(s.session, t.session, s.fallback_session,
     CASE WHEN NOT s.noise THEN replace(s.trace_id::VARCHAR, '-', '') END)";
@@ -214,9 +217,7 @@ pub(super) fn list(
         measures,
         join: match query.min_cost_pico_usd {
             None => String::new(),
-            Some(_) => "LEFT JOIN (SELECT project, session_id, sum(cost) AS cost FROM ledger GROUP BY ALL) \
-                USING (project, session_id)"
-                .to_owned(),
+            Some(_) => format!("LEFT JOIN ({COSTS}) USING (project, session_id)"),
         },
         filter,
         limit: u64::from(query.limit) + 1,
@@ -474,4 +475,33 @@ fn sparklines(connection: &Connection, sessions: &mut [Session]) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// SQL of the names of all sessions that `query` asks for, and its values.
+pub(super) fn matching(
+    slots: &Slots,
+    query: &ListQuery,
+    now: i64,
+) -> Result<(String, Vec<Value>), StoreError> {
+    let (measures, filter) = group_filter(query, now)?;
+    let (mut hits, mut values) = (Vec::new(), Vec::new());
+    for source in sources(slots, query, now) {
+        hits.push(format!("SELECT project, session_id FROM ({})", source.sql));
+        values.extend(source.values);
+    }
+    let cost = match query.min_cost_pico_usd {
+        None => String::new(),
+        Some(_) => format!("LEFT JOIN ({COSTS}) USING (project, session_id)"),
+    };
+    let sql = format!(
+        "SELECT project, session_id FROM (
+            SELECT project, session_id, min(first) AS first, max(last) AS last{measures}
+            FROM {} WHERE (project, session_id) IN (SELECT (project, session_id) FROM ({}))
+            GROUP BY project, session_id) {cost} WHERE {}",
+        parts::all(),
+        hits.join(" UNION ALL "),
+        filter.sql()
+    );
+    values.extend(filter.values);
+    Ok((sql, values))
 }
