@@ -17,6 +17,7 @@ pub mod params;
 pub mod preview;
 pub mod problem;
 pub mod query;
+pub mod recording;
 pub mod search;
 pub mod services;
 pub mod session;
@@ -36,6 +37,7 @@ pub use metrics::{Increase, MetricDetail, MetricInfo, MetricList, MetricSample, 
 pub use params::Params;
 pub use problem::Problem;
 pub use query::{ListQuery, LogQuery, SeriesQuery, TimeRange, UsageGroupBy, UsageQuery};
+pub use recording::{NewRecording, Recording, RecordingKind, RecordingList, RecordingState};
 pub use services::{Service, ServiceList, ServiceQuery};
 pub use session::{Project, ProjectList, Quantiles, Session, SessionDetail, SessionPage, SessionStatus};
 pub use span::{SpanDetail, SpanMeaning};

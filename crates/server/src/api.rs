@@ -4,6 +4,11 @@ use crate::app::{App, now};
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
 use crate::life::{__path_backup, __path_export, backup, export};
 use crate::live::route::{__path_stream, stream};
+use crate::recordings::{
+    __path_add_recording, __path_append_recording, __path_list_recordings, __path_recording_bytes,
+    __path_recording_offset, __path_remove_recording, add_recording, append_recording, list_recordings,
+    recording_bytes, recording_offset, remove_recording,
+};
 use crate::services::{__path_services, services};
 use crate::trace::{
     __path_conversation, __path_export_trace, __path_search, __path_span, __path_trace, __path_value,
@@ -46,6 +51,13 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(projects))
         .routes(routes!(sessions))
         .routes(routes!(session))
+        .routes(routes!(list_recordings, add_recording))
+        .routes(routes!(
+            recording_bytes,
+            recording_offset,
+            append_recording,
+            remove_recording
+        ))
         .routes(routes!(traces))
         .routes(routes!(trace))
         .routes(routes!(search))

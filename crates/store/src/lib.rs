@@ -19,9 +19,9 @@ use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSe
 use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
-    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, ServiceList,
-    ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage,
-    UsageQuery, UsageReport, UsageRowPage,
+    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, NewRecording, ProjectList, Recording,
+    SeriesQuery, ServiceList, ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery,
+    TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanEntry, SpanId, TraceId, Usage};
 use std::ops::ControlFlow;
@@ -86,6 +86,9 @@ pub enum StoreError {
     /// The query was stopped: who asked has gone, or it took too long.
     #[error("the query was stopped")]
     Stopped,
+    /// A session that several projects have was named without its project.
+    #[error("{0}")]
+    Project(String),
     /// A place that cannot be used for what was asked.
     #[error("{0}")]
     Place(String),
@@ -132,6 +135,32 @@ pub struct ColumnsPiece {
     pub spans: u64,
     /// The piece, as `ColumnsBuilder::take` gives it.
     pub columns: SpanColumns,
+}
+
+/// Which recordings are asked for; what is absent does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecordingsOf {
+    /// Of this project.
+    pub project: Option<String>,
+    /// Of this session.
+    pub session_id: Option<String>,
+    /// The one of this identity.
+    pub recording_id: Option<String>,
+}
+
+/// A recording that is made known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AddedRecording {
+    /// Its session.
+    pub session_id: String,
+    /// The session's project; absent is the only one that has such a session, or `default`.
+    pub project: Option<String>,
+    /// Its first moment, ns since the epoch; absent is by the offset.
+    pub started_at: Option<i64>,
+    /// All else that is said of it, checked.
+    pub recording: NewRecording,
+    /// The present, ns since the epoch.
+    pub now: i64,
 }
 
 /// What a write changed.
@@ -266,11 +295,24 @@ pub trait Store: Send + Sync + 'static {
     /// What passed between agents of MCP Mesh in spans that started at `from` or later.
     fn mesh_traffic(&self, from: i64) -> Result<Traffic, StoreError>;
 
+    /// Recordings, the earliest first. Those that are not complete yet say nothing of the bytes that
+    /// have come: these are files of the server's.
+    fn recordings(&self, of: &RecordingsOf) -> Result<Vec<Recording>, StoreError>;
+
+    /// Makes a recording known, durably; returns its identity. One with a URL is complete at once.
+    fn add_recording(&self, added: &AddedRecording) -> Result<String, StoreError>;
+
+    /// Notes that all `size` bytes of a recording are there.
+    fn finish_recording(&self, id: TraceId, size: u64) -> Result<(), StoreError>;
+
+    /// Forgets a recording; false when there is none of that identity.
+    fn remove_recording(&self, id: TraceId) -> Result<bool, StoreError>;
+
     /// Housekeeping that is due; to be called about once a second, from one thread.
     fn tend(&self) -> Result<(), StoreError>;
 
-    /// Removes what is older than `rules` allow at `now`, the oldest first, and gives its room
-    /// back to the file system; `None` when nothing had to go. Works in small steps with pauses, so
+    /// Removes what is older than `rules` allow at `now`, the oldest first and recordings with their
+    /// session, and gives its room back to the file system; `None` when nothing had to go. Works in small steps with pauses, so
     /// that writers go on, and ends early when `go_on` says no.
     fn retain(
         &self,

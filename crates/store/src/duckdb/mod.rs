@@ -24,6 +24,7 @@ mod parts;
 mod price;
 mod read;
 mod recent;
+mod recordings;
 mod retention;
 mod rows;
 mod schema;
@@ -40,7 +41,10 @@ mod value;
 mod write;
 
 use crate::stop::running;
-use crate::{ColumnsPiece, LiveRecords, PriceOf, Store, StoreError, StreamPosition, Written};
+use crate::{
+    AddedRecording, ColumnsPiece, LiveRecords, PriceOf, RecordingsOf, Store, StoreError, StreamPosition,
+    Written,
+};
 use duckdb::Connection;
 use hashbrown::HashMap;
 use identity::Known;
@@ -50,9 +54,9 @@ use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSe
 use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
-    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, ServiceList,
-    ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage,
-    UsageQuery, UsageReport, UsageRowPage,
+    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, Recording, SeriesQuery,
+    ServiceList, ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail,
+    TracePage, UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanEntry, SpanId, TraceId};
 use open::FILE;
@@ -336,10 +340,16 @@ impl Store for DuckDb {
     }
 
     fn status(&self) -> Result<StoreStatus, StoreError> {
-        let (version, sizes, removed) = self.read(|connection| {
+        let (version, sizes, removed, recordings) = self.read(|connection| {
             let version = connection.query_row("SELECT version()", [], |row| row.get::<_, String>(0));
             let version = version.map_err(engine_error("ask for the engine's version"))?;
-            Ok((version, compact::sizes(connection)?, retention::last(connection)?))
+            let recordings = recordings::size(connection, "complete")?;
+            Ok((
+                version,
+                compact::sizes(connection)?,
+                retention::last(connection)?,
+                recordings,
+            ))
         })?;
         let path = self.path.clone().unwrap_or_default();
         Ok(StoreStatus {
@@ -348,6 +358,8 @@ impl Store for DuckDb {
             path: path.display().to_string(),
             schema_version: schema::VERSION,
             free_bytes: sizes.free_bytes(),
+            recordings: recordings.0,
+            recordings_bytes: recordings.1,
             removed,
             trouble: lock(&self.trouble).clone(),
         })
@@ -475,6 +487,22 @@ impl Store for DuckDb {
 
     fn mesh_traffic(&self, from: i64) -> Result<Traffic, StoreError> {
         self.read_attributes(|connection, slots| mcp_mesh::traffic(connection, slots, from))
+    }
+
+    fn recordings(&self, of: &RecordingsOf) -> Result<Vec<Recording>, StoreError> {
+        self.read(|connection| recordings::list(connection, of))
+    }
+
+    fn add_recording(&self, added: &AddedRecording) -> Result<String, StoreError> {
+        self.written(|writing| recordings::add(&writing.connection, added))
+    }
+
+    fn finish_recording(&self, id: TraceId, size: u64) -> Result<(), StoreError> {
+        self.written(|writing| recordings::finish(&writing.connection, id, size))
+    }
+
+    fn remove_recording(&self, id: TraceId) -> Result<bool, StoreError> {
+        self.written(|writing| recordings::remove(&writing.connection, id))
     }
 
     fn tend(&self) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 //! their own; all attributes stand in a typed list (see [`super::value`]).
 
 /// Version of the schema below.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 /// The first version with the roll-up.
 pub(super) const FIRST_WITH_PARTS: u32 = 4;
 
@@ -65,7 +65,8 @@ pub(super) fn upgrade_to(version: u32) -> String {
     match version {
         2 => CALLS.to_owned(),
         3 => "ALTER TABLE usage ADD COLUMN IF NOT EXISTS batch BOOLEAN DEFAULT false;".to_owned(),
-        _ => SLOTS_AND_PARTS.to_owned(),
+        4 => SLOTS_AND_PARTS.to_owned(),
+        _ => RECORDINGS.to_owned(),
     }
 }
 
@@ -94,6 +95,15 @@ CREATE TABLE IF NOT EXISTS parts (
     error_place HUGEINT, error VARCHAR, any_error VARCHAR, agents VARCHAR[], models VARCHAR[],
     logs UINTEGER DEFAULT 0, log_errors UINTEGER DEFAULT 0, blocked_logs UINTEGER DEFAULT 0,
     points UINTEGER DEFAULT 0, interrupted_points UINTEGER DEFAULT 0, words VARCHAR
+);
+";
+
+/// Version 5: recordings. `started_at` is a moment, or else `start_offset` counts from the first
+/// moment of the session as known when it is asked.
+const RECORDINGS: &str = "
+CREATE TABLE IF NOT EXISTS recordings (
+    id UUID, project VARCHAR, session_id VARCHAR, kind VARCHAR, participant VARCHAR, name VARCHAR, content_type VARCHAR,
+    started_at BIGINT, start_offset BIGINT, duration BIGINT, size BIGINT, complete BOOLEAN, url VARCHAR, created_at BIGINT
 );
 ";
 
