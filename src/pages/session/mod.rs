@@ -1,14 +1,15 @@
 //! One session: what ran, where, how long, how it ended.
 
-use super::logs::LogRows;
-use super::sessions::{cost, tokens};
-use super::traces::TraceTable;
 use crate::client::{self, use_fetch};
 use crate::components::badge::{Blocked, Errors, Interrupted, Status, SystemBadge};
 use crate::components::copy::Copy;
 use crate::components::fact::Fact;
 use crate::components::states::Fetched;
 use crate::components::time_text::moment;
+use crate::pages::logs::LogRows;
+use crate::pages::sessions::{cost, tokens};
+use crate::pages::traces::TraceTable;
+use crate::state::playhead::Playhead;
 use crate::state::{param, use_patch};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -24,7 +25,10 @@ const LOGS: u32 = 500;
 pub(crate) fn SessionPage() -> impl IntoView {
     let route = use_params_map();
     let id = Memo::new(move |_| route.read().get("id").unwrap_or_default());
-    let project = param("project");
+    let (project, instant) = (param("project"), param("at"));
+    provide_context(Playhead::new(
+        instant.get_untracked().and_then(|at| at.parse().ok()),
+    ));
     let origin = client::origin();
     let session = use_fetch(
         move || Some((id.get(), project.get())),
