@@ -7,7 +7,7 @@ pub(crate) mod stream;
 pub(crate) use columns::columns;
 pub(crate) use fetch::{Fetch, use_fetch, use_fetch_while};
 
-use gloo_net::http::{Request, Response};
+use gloo_net::http::{Request, RequestBuilder, Response};
 use leptos::prelude::*;
 use meshscope_api::{Params, Problem};
 use serde::de::DeserializeOwned;
@@ -57,6 +57,11 @@ async fn send(
         .header("accept", accept)
         .abort_signal(abort);
     let response = request.send().await.map_err(|error| unreachable(&error))?;
+    good(path, response).await
+}
+
+/// A good answer, or the problem that it is.
+async fn good(path: &str, response: Response) -> Result<Response, Problem> {
     if response.ok() {
         return Ok(response);
     }
@@ -76,6 +81,41 @@ pub(crate) async fn text(
     abort: Option<&AbortSignal>,
 ) -> Result<String, Problem> {
     let response = send(origin, path, params, "*/*", abort).await?;
+    response.text().await.map_err(|error| unreachable(&error))
+}
+
+/// What is sent other than to ask.
+#[derive(Default)]
+pub(crate) struct Call<'a> {
+    /// `POST`, `PATCH` or `DELETE`.
+    pub method: &'a str,
+    /// A header.
+    pub header: Option<(&'a str, &'a str)>,
+    /// A text or a blob.
+    pub body: Option<JsValue>,
+}
+
+/// Sends to `/api/v1/{path}`; the answer as text.
+pub(crate) async fn call(
+    origin: &str,
+    path: &str,
+    params: &Params,
+    call: Call<'_>,
+) -> Result<String, Problem> {
+    let method = call
+        .method
+        .parse()
+        .map_err(|_| Problem::internal("no such method"))?;
+    let mut request = RequestBuilder::new(&url(origin, path, params)).method(method);
+    if let Some((name, value)) = call.header {
+        request = request.header(name, value);
+    }
+    let request = match call.body {
+        Some(body) => request.body(body),
+        None => request.build(),
+    };
+    let sent = request.map_err(|error| unreachable(&error))?.send().await;
+    let response = good(path, sent.map_err(|error| unreachable(&error))?).await?;
     response.text().await.map_err(|error| unreachable(&error))
 }
 

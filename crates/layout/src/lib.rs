@@ -22,6 +22,7 @@ pub mod text;
 pub mod ticks;
 pub mod viewport;
 pub mod waterfall;
+pub mod wave;
 
 #[cfg(test)]
 mod testing;

@@ -1,5 +1,7 @@
 //! One session: what ran, where, how long, how it ended.
 
+mod recordings;
+
 use crate::client::{self, use_fetch};
 use crate::components::badge::{Blocked, Errors, Interrupted, Status, SystemBadge};
 use crate::components::copy::Copy;
@@ -123,10 +125,13 @@ fn Body(detail: SessionDetail) -> impl IntoView {
         <div class="tabs" role="tablist">
             {tab_button("runs", format!("Runs {}", runs.len()))}
             {tab_button("logs", format!("Logs {logs}"))}
+            {tab_button("recordings", "Recordings".to_owned())}
         </div>
         {move || {
             if tab.get().as_deref() == Some("logs") {
                 view! { <SessionLogs session=session.clone() project=project.clone() /> }.into_any()
+            } else if tab.get().as_deref() == Some("recordings") {
+                view! { <recordings::Recordings session=session.clone() project=project.clone() /> }.into_any()
             } else if runs.is_empty() {
                 view! { <div class="empty"><h2>"No spans in this session"</h2></div> }.into_any()
             } else {
