@@ -17,6 +17,8 @@ use meshscope_model::time::{HOUR, MINUTE};
 const QUIET: i64 = 2 * MINUTE;
 /// How long a span may be in progress before it is taken for one that never ended.
 const UNFINISHED: i64 = HOUR;
+/// How far ahead a clock may be: what is further in the future says nothing of the present.
+const AHEAD: i64 = HOUR;
 /// Slices of a session's sparkline.
 const SLICES: i64 = 20;
 
@@ -46,18 +48,19 @@ pub(super) fn projects(connection: &Connection) -> Result<ProjectList, StoreErro
 }
 
 /// SQL of a session's status out of its measures.
-fn status_sql(now: i64) -> String {
+const STATUS: &str = "CASE WHEN stirs THEN 'active'
+    WHEN root_failed OR (system = 3 AND call_failed) OR (spans = 0 AND log_errors > 0) THEN 'failed' ELSE 'ended' END";
+
+/// Measures of a session that decide over its status at `now`.
+fn standing(now: i64) -> String {
+    let (quiet, unfinished) = (now.saturating_sub(QUIET), now.saturating_sub(UNFINISHED));
+    let ahead = now.saturating_add(AHEAD);
     format!(
-        "CASE WHEN last >= {} OR (open_since IS NOT NULL AND open_since >= {}) THEN 'active'
-        WHEN root_failed OR (system = 3 AND call_failed) OR (spans = 0 AND log_errors > 0) THEN 'failed' ELSE 'ended' END",
-        now.saturating_sub(QUIET),
-        now.saturating_sub(UNFINISHED)
+        "coalesce(bool_or(last BETWEEN {quiet} AND {ahead} OR open_since BETWEEN {unfinished} AND {ahead}), false) AS stirs,
+        coalesce(arg_max(root_failed, last_root_place), false) AS root_failed,
+        coalesce(arg_max(call_failed, call_place), false) AS call_failed, coalesce(sum(log_errors), 0) AS log_errors"
     )
 }
-
-/// Measures of a session that decide over its status.
-const STANDING: &str = "max(open_since) AS open_since, coalesce(arg_max(root_failed, last_root_place), false) AS root_failed,
-    coalesce(arg_max(call_failed, call_place), false) AS call_failed, coalesce(sum(log_errors), 0) AS log_errors";
 
 /// Measures of a session that are counted.
 const COUNTS: &str =
@@ -100,7 +103,7 @@ fn grouped(page: &Page, now: i64) -> String {
     p AS MATERIALIZED (SELECT * FROM {} WHERE first >= {first} AND last <= {last} AND {ours}),
     page_traces AS (SELECT DISTINCT trace_id FROM p WHERE spans > 0),
     {},
-    part AS (SELECT project, session_id, min(first) AS first, max(last) AS last, {COUNTS}, {STANDING},
+    part AS (SELECT project, session_id, min(first) AS first, max(last) AS last, {COUNTS}, {},
         count(DISTINCT trace_id) FILTER (spans > 0) AS traces, coalesce(sum(logs), 0)::BIGINT AS logs,
         coalesce(greatest(sum(interrupted), sum(interrupted_points)), 0)::BIGINT AS interrupted,
         min(room) AS room, {AGENTS} AS agents, {MODELS} AS models,
@@ -125,12 +128,12 @@ fn grouped(page: &Page, now: i64) -> String {
         FROM part a LEFT JOIN run_part r USING (project, session_id) LEFT JOIN token_part t USING (project, session_id)
         LEFT JOIN usage_named u USING (project, session_id))
     SELECT project, session_id, first, last, spans, traces, logs, errors, blocked, system, room, coalesce(agents, []), models,
-        title, root_name, any_name, {} AS status, first_token, latency, {token_names}, cost, coalesce(unpriced, 0), carbon,
+        title, root_name, any_name, {STATUS} AS status, first_token, latency, {token_names}, cost, coalesce(unpriced, 0), carbon,
         interrupted
     FROM session ORDER BY first DESC, project, session_id",
         parts::all(),
         counted::of_page(page.window),
-        status_sql(now)
+        standing(now)
     )
 }
 
@@ -326,11 +329,8 @@ fn group_filter(query: &ListQuery, now: i64) -> Result<(String, Filter), StoreEr
     let mut measures = format!(", {COUNTS}, min(room) AS room");
     let mut filter = Filter::default();
     if let Some(status) = &query.status {
-        measures = format!("{measures}, {STANDING}");
-        filter.add(
-            &format!("({}) = ?", status_sql(now)),
-            [Value::Text(status.clone())],
-        );
+        measures = format!("{measures}, {}", standing(now));
+        filter.add(&format!("({STATUS}) = ?"), [Value::Text(status.clone())]);
     }
     filter.equal("room", query.room.as_deref());
     if let Some(agent) = &query.agent {
