@@ -2,14 +2,18 @@
 //! the same as a table for those who do not see it.
 
 use super::draw::{self, LEFT, RIGHT};
-use super::series::{Data, Kind};
+use super::series::{Data, Dot, Kind};
 use crate::canvas::surface;
 use crate::canvas::theme::Theme;
 use crate::components::time_text::moment;
 use crate::state::prefs::Prefs;
-use crate::state::use_patch;
+use crate::state::{use_href, use_patch};
 use leptos::html::Canvas;
 use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
+
+/// How many dots have a link of their own below the chart.
+const EXEMPLARS: usize = 6;
 
 /// A titled chart. Dragging over it sets the page's time range.
 #[component]
@@ -56,10 +60,26 @@ pub(crate) fn Chart(#[prop(into)] title: String, #[prop(into)] data: Signal<Data
             brush.set(Some((start, step)));
         }
     };
-    let released = move |_| {
-        if let Some((a, b)) = brush.get_untracked()
-            && a != b
-        {
+    let (href, navigate) = (use_href(), use_navigate());
+    let open_dot = move |event: &web_sys::PointerEvent| {
+        let Some(canvas) = canvas.get_untracked() else {
+            return;
+        };
+        let size = (
+            f64::from(canvas.client_width()),
+            f64::from(canvas.client_height()),
+        );
+        let at = (f64::from(event.offset_x()), f64::from(event.offset_y()));
+        let link = data.with_untracked(|data| draw::dot_at(data, size, at).map(|dot| dot.link.clone()));
+        if let Some(link) = link {
+            navigate(&href(&link), Default::default());
+        }
+    };
+    let released = move |event: web_sys::PointerEvent| {
+        let brushed = brush.get_untracked();
+        if brushed.is_none_or(|(a, b)| a == b) {
+            open_dot(&event);
+        } else if let Some((a, b)) = brushed {
             let (from, to) = data.with_untracked(|data| (data.moment(a.min(b)), data.moment(a.max(b) + 1)));
             patch(&[
                 ("range", None),
@@ -102,6 +122,7 @@ pub(crate) fn Chart(#[prop(into)] title: String, #[prop(into)] data: Signal<Data
                 })}
                 {move || hover.get().map(|step| tip(data, step))}
             </div>
+            {move || data.with(exemplars)}
             <Table data />
         </section>
     }
@@ -135,6 +156,18 @@ fn Legend(data: Signal<Data>, hidden: RwSignal<Vec<String>>) -> impl IntoView {
         view! { <button class="legend-entry" class:off=off on:click=toggle><i class=class></i>{shown}</button> }
     };
     view! { <span class="legend">{move || names.get().into_iter().enumerate().map(entry).collect_view()}</span> }
+}
+
+/// The spans of the latest dots, for those who have no pointer.
+fn exemplars(data: &Data) -> Option<AnyView> {
+    let href = use_href();
+    let link = |dot: &Dot| {
+        let text = (data.format)(dot.value);
+        view! { <a class="mono" href=href(&dot.link) title="Open the span">{text}</a> }.into_any()
+    };
+    let links: Vec<_> = data.dots.iter().take(EXEMPLARS).map(link).collect();
+    (!links.is_empty())
+        .then(|| view! { <p class="exemplars muted">"\u{25cf} exemplars "{links}</p> }.into_any())
 }
 
 /// Exact values of a step.

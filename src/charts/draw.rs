@@ -1,6 +1,6 @@
 //! A chart's pixels, by plotters.
 
-use super::series::{Data, Kind};
+use super::series::{Data, Dot, Kind};
 use crate::canvas::theme::{Theme, rgb};
 use crate::components::time_text::axis;
 use meshscope_model::time::DAY;
@@ -16,6 +16,8 @@ pub(crate) const RIGHT: f64 = 8.0;
 const BOTTOM: f64 = 22.0;
 /// Room above.
 const TOP: f64 = 8.0;
+/// Pixels that a click may be beside a dot.
+const NEAR: f64 = 8.0;
 
 fn color(text: &str) -> RGBColor {
     let (r, g, b) = rgb(text);
@@ -56,9 +58,23 @@ pub(crate) fn draw(
         .x_labels(5)
         .label_style(labels)
         .set_all_tick_mark_size(px(4.0))
-        .y_label_formatter(&|value| (data.format)(*value))
+        .y_label_formatter(&|value| data.label(*value))
         .x_label_formatter(&|step| axis(data.moment(step.round().max(0.0) as usize), days))
         .draw()?;
+    if let Some(heat) = &data.heat {
+        let rows = heat.edges.len().saturating_sub(1).max(1);
+        let most = heat.counts.iter().copied().fold(1.0, f64::max);
+        let cells = heat.counts.iter().enumerate().filter(|(_, count)| **count > 0.0);
+        let cell = |(at, count): (usize, &f64)| {
+            let (step, row) = ((at / rows) as f64, (at % rows) as f64);
+            // Few among many are to be seen too.
+            let style = color(&theme.accent)
+                .mix(0.1 + 0.5 * (count / most).sqrt())
+                .filled();
+            Rectangle::new([(step, row), (step + 1.0, row + 1.0)], style)
+        };
+        chart.draw_series(cells.map(cell))?;
+    }
     match data.kind {
         Kind::Stacked => {
             let mut base = vec![0.0; data.steps];
@@ -92,7 +108,7 @@ pub(crate) fn draw(
                 let style = color(theme.hue(index)).stroke_width(px(1.5).max(1));
                 let points = series.values.iter().enumerate();
                 let points: Vec<(f64, f64)> = points
-                    .filter_map(|(step, value)| value.map(|value| (step as f64 + 0.5, value)))
+                    .filter_map(|(step, value)| value.map(|value| (step as f64 + 0.5, data.place(value))))
                     .collect();
                 let lone = points.len() == 1;
                 chart.draw_series(LineSeries::new(points.clone(), style))?;
@@ -104,6 +120,29 @@ pub(crate) fn draw(
             }
         }
     }
+    let dot = |dot: &Dot| {
+        Circle::new(
+            (dot.at, data.place(dot.value)),
+            px(3.0),
+            color(&theme.text).filled(),
+        )
+    };
+    chart.draw_series(data.dots.iter().map(dot))?;
     root.present()?;
     Ok(())
+}
+
+/// The dot that is drawn within some pixels of a place on a canvas of `width` and `height`.
+pub(crate) fn dot_at(data: &Data, (width, height): (f64, f64), (x, y): (f64, f64)) -> Option<&Dot> {
+    let (top, steps) = (
+        data.top(|_| true).max(f64::MIN_POSITIVE),
+        data.steps.max(1) as f64,
+    );
+    let away = |dot: &Dot| {
+        let at = LEFT + dot.at / steps * (width - LEFT - RIGHT);
+        let from_top = TOP + (1.0 - data.place(dot.value) / top) * (height - TOP - BOTTOM);
+        (at - x).hypot(from_top - y)
+    };
+    let nearest = data.dots.iter().min_by(|a, b| away(a).total_cmp(&away(b)));
+    nearest.filter(|dot| away(dot) < NEAR)
 }

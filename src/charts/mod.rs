@@ -2,7 +2,9 @@
 
 mod chart;
 mod draw;
+mod metric;
 mod series;
 
 pub(crate) use chart::Chart;
-pub(crate) use series::{Data, Kind, Series, metric, top_groups};
+pub(crate) use metric::{Show, metric, what};
+pub(crate) use series::{Data, Kind, Series, top_groups};

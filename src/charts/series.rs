@@ -1,8 +1,7 @@
 //! What a chart shows: series over equal steps of time. Pure.
 
-use meshscope_analysis::metric::{Increases, Measured, Reading};
-use meshscope_api::MetricDetail;
-use meshscope_model::{Attributes, MetricKind};
+use meshscope_analysis::distribution::Heat;
+use meshscope_model::Attributes;
 use std::collections::BTreeMap;
 
 /// How series are drawn.
@@ -38,6 +37,21 @@ pub(crate) struct Data {
     pub series: Vec<Series>,
     /// A value as text.
     pub format: fn(f64) -> String,
+    /// Behind the lines: how many values there were of which size.
+    pub heat: Option<Heat>,
+    /// Single values with the spans that they come from.
+    pub dots: Vec<Dot>,
+}
+
+/// A single value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Dot {
+    /// When, in steps from the start.
+    pub at: f64,
+    /// The value.
+    pub value: f64,
+    /// Where its span is: `/traces/ID?span=ID`.
+    pub link: String,
 }
 
 /// How many groups are told apart; the others are summed up.
@@ -48,6 +62,8 @@ impl PartialEq for Data {
     fn eq(&self, other: &Self) -> bool {
         (self.kind, self.start, self.step, self.steps) == (other.kind, other.start, other.step, other.steps)
             && self.series == other.series
+            && self.heat == other.heat
+            && self.dots == other.dots
     }
 }
 
@@ -62,7 +78,26 @@ impl Data {
                 Kind::Lines => values.fold(0.0, f64::max),
             }
         };
-        nice((0..self.steps).map(at).fold(0.0, f64::max))
+        match &self.heat {
+            Some(heat) => heat.edges.len().saturating_sub(1) as f64,
+            None => nice((0..self.steps).map(at).fold(0.0, f64::max)),
+        }
+    }
+
+    /// How high a value stands: over a heat map in its rows.
+    pub(crate) fn place(&self, value: f64) -> f64 {
+        self.heat.as_ref().map_or(value, |heat| heat.place(value))
+    }
+
+    /// What is written beside a height.
+    pub(crate) fn label(&self, height: f64) -> String {
+        let Some(heat) = &self.heat else {
+            return (self.format)(height);
+        };
+        match heat.edges.get(height.round().max(0.0) as usize) {
+            Some(edge) if edge.is_finite() => (self.format)(*edge),
+            _ => String::new(),
+        }
     }
 
     /// Moment at the start of a step.
@@ -118,69 +153,6 @@ pub(crate) fn top_groups(steps: usize, points: impl Iterator<Item = (usize, Stri
     series
 }
 
-/// How many steps the chart of a metric has.
-const METRIC_STEPS: usize = 120;
-
-/// A metric's series over time: the value of a gauge, the increase a step of a sum, the mean of a histogram.
-pub(crate) fn metric(detail: &MetricDetail, format: fn(f64) -> String) -> Option<Data> {
-    let times = detail
-        .series
-        .iter()
-        .flat_map(|series| &series.points)
-        .map(|point| point.time);
-    let (first, last) = times.fold(None, |range: Option<(i64, i64)>, time| {
-        Some(range.map_or((time, time), |(first, last)| (first.min(time), last.max(time))))
-    })?;
-    let step = (last.saturating_sub(first) / METRIC_STEPS as i64 + 1).max(1_000_000);
-    let steps = (last.saturating_sub(first) / step) as usize + 1;
-    let reading = Reading {
-        kind: detail.metric.kind,
-        temporality: detail.metric.temporality,
-        monotonic: detail.metric.monotonic,
-    };
-    let sums = reading.kind == MetricKind::Sum && !Increases::new(reading, 0).is_level();
-    let mut all: Vec<Series> = Vec::new();
-    for series in &detail.series {
-        // (sum, weight) a step: an increase has weight 1 in total, a mean as many as were measured.
-        let mut cells = vec![(0.0, 0.0); steps];
-        let mut increases = Increases::new(reading, detail.from);
-        for point in &series.points {
-            let Some(Measured { value, weight }) = increases.next(point.start_time, &point.value) else {
-                continue;
-            };
-            let at = (point.time.saturating_sub(first) / step) as usize;
-            if let Some(cell) = cells.get_mut(at) {
-                if sums {
-                    *cell = (cell.0 + value, 1.0);
-                } else {
-                    *cell = (cell.0 + value, cell.1 + weight);
-                }
-            }
-        }
-        let mean = |(sum, weight): (f64, f64)| (weight > 0.0).then(|| sum / weight);
-        let mut name = label(&series.service, &series.attributes);
-        // Instances of a service differ in their resource only.
-        let alike = all.iter().filter(|known| known.name.starts_with(&name)).count();
-        if alike > 0 {
-            name.push_str(&format!(" {}", alike + 1));
-        }
-        all.push(Series {
-            name,
-            values: cells.into_iter().map(mean).collect(),
-        });
-    }
-    all.truncate(6);
-    let kind = if sums { Kind::Stacked } else { Kind::Lines };
-    Some(Data {
-        kind,
-        start: first,
-        step,
-        steps,
-        series: all,
-        format,
-    })
-}
-
 /// Service and attributes in a few words.
 pub(crate) fn label(service: &str, attributes: &Attributes) -> String {
     let values: Vec<String> = attributes.iter().take(3).map(|kv| kv.value.to_text()).collect();
@@ -225,6 +197,8 @@ mod tests {
             steps: 2,
             series: vec![series([1.0, 2.0]), series([3.0, 4.0])],
             format: |x| x.to_string(),
+            heat: None,
+            dots: Vec::new(),
         };
         assert_eq!(data.top(|_| true), 10.0);
         assert_eq!(data.top(|i| i == 0), 2.0);

@@ -262,6 +262,8 @@ fn Charts(report: UsageReport) -> impl IntoView {
             steps,
             series,
             format: time,
+            heat: None,
+            dots: Vec::new(),
         }
     };
     let buckets = report.buckets;
@@ -288,6 +290,8 @@ fn Charts(report: UsageReport) -> impl IntoView {
             steps,
             series,
             format,
+            heat: None,
+            dots: Vec::new(),
         }
     });
     let measures = [

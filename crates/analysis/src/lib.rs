@@ -9,6 +9,7 @@ pub mod compare;
 pub mod conversation;
 pub mod cost;
 pub mod critical_path;
+pub mod distribution;
 pub mod fold;
 pub mod graph;
 pub mod heavy;

@@ -225,12 +225,10 @@ async fn clocks_that_differ_neither_turn_time_round_nor_keep_a_session_active() 
             session["runs"][0]["trace_id"].as_str().unwrap()
         ))
         .await;
-    for span in trace["spans"].as_array().unwrap() {
-        let end = span.get("end_time").map_or(i64::MAX, ns);
-        assert!(
-            end >= ns(&span["start_time"]) || span.get("duration_ns").is_none_or(|d| ns(d) <= 0),
-            "{span}"
-        );
+    let spans = trace["spans"].as_array().unwrap();
+    assert_eq!(spans.len(), 3);
+    for span in spans {
+        assert!(ns(&span["duration_ns"]) >= 0, "{span}");
     }
     // One says that it is a year from now; it is over all the same.
     keep(
