@@ -24,6 +24,7 @@ mod process;
 mod retention;
 mod serve;
 mod services;
+mod session;
 mod stats;
 mod studio;
 mod tell;
