@@ -26,16 +26,17 @@ fn value_of(order: SessionOrder, now: i64) -> (String, String) {
             let active = format!("CASE WHEN ({}) = 'active' THEN 2 ELSE 1 END", status_sql(now));
             return ("last".to_owned(), active);
         }
-        SessionOrder::Duration => "least(last::HUGEINT - first::HUGEINT, 9223372036854775807)",
+        SessionOrder::Duration => "last::HUGEINT - first::HUGEINT",
         SessionOrder::Runs => "runs",
         SessionOrder::Spans => "spans",
         SessionOrder::Logs => "logs",
         SessionOrder::Errors => "errors",
-        SessionOrder::Tokens => "least(tokens, 9223372036854775807)",
-        SessionOrder::Cost => "least(cost, 9223372036854775807)",
+        SessionOrder::Tokens => "tokens",
+        SessionOrder::Cost => "cost",
     };
     let rank = format!("CASE WHEN {value} IS NULL THEN 0 ELSE 1 END");
-    (format!("coalesce({value}, 0)"), rank)
+    // `least` passes over what is absent, so that this comes first.
+    (format!("least(coalesce({value}, 0), 9223372036854775807)"), rank)
 }
 
 /// SQL of all sessions that the query asks for as a table, with its parameters.
