@@ -4,7 +4,7 @@ pub(crate) mod columns;
 mod fetch;
 pub(crate) mod stream;
 
-pub(crate) use columns::columns;
+pub(crate) use columns::{columns, trace_columns};
 pub(crate) use fetch::{Fetch, use_fetch, use_fetch_while};
 
 use gloo_net::http::{Request, RequestBuilder, Response};

@@ -21,6 +21,7 @@ pub mod recording;
 pub mod search;
 pub mod services;
 pub mod session;
+pub mod session_view;
 pub mod span;
 pub mod sse;
 pub mod status;
@@ -40,6 +41,10 @@ pub use query::{ListQuery, LogQuery, SeriesQuery, TimeRange, UsageGroupBy, Usage
 pub use recording::{NewRecording, Recording, RecordingKind, RecordingList, RecordingState};
 pub use services::{Service, ServiceList, ServiceQuery};
 pub use session::{Project, ProjectList, Quantiles, Session, SessionDetail, SessionPage, SessionStatus};
+pub use session_view::{
+    BriefLog, GraphEdge, GraphNode, Lifecycle, SessionEvent, SessionEvents, SessionGraph, SessionLogQuery,
+    SessionLogs, SessionOrder, SessionTotals,
+};
 pub use span::{SpanDetail, SpanMeaning};
 pub use status::{
     Commits, Counts, IngestProblem, Listener, LiveStatus, Queue, Rates, Received, ServerStatus, StoreStatus,

@@ -26,6 +26,7 @@ mod recordings;
 mod retention;
 mod serve;
 mod services;
+mod session;
 mod stats;
 mod studio;
 mod tell;

@@ -20,8 +20,9 @@ use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, NewRecording, ProjectList, Recording,
-    SeriesQuery, ServiceList, ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery,
-    TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
+    SeriesQuery, ServiceList, ServiceQuery, SessionDetail, SessionLogQuery, SessionLogs, SessionPage,
+    SessionTotals, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
+    UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanEntry, SpanId, TraceId, Usage};
 use std::ops::ControlFlow;
@@ -237,6 +238,39 @@ pub trait Store: Send + Sync + 'static {
         span: Option<SpanId>,
         take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
     ) -> Result<bool, StoreError>;
+
+    /// The project of a session, where there is such a session: of several of one name the one with the
+    /// latest record.
+    fn session_project(&self, project: Option<&str>, session_id: &str) -> Result<Option<String>, StoreError>;
+
+    /// Gives the spans of a session to `take` as columns with the trace of each, as
+    /// [`Store::trace_columns`] does those of a trace. False when it has none.
+    fn session_columns(
+        &self,
+        project: &str,
+        session_id: &str,
+        take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
+    ) -> Result<bool, StoreError>;
+
+    /// Gives the spans of a session that may carry messages to `take` in full, in the order of
+    /// (start, span id); `take` may break off.
+    fn session_spoken(
+        &self,
+        project: &str,
+        session_id: &str,
+        take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// The log records of a session in short, in the order of time.
+    fn session_logs(
+        &self,
+        project: &str,
+        session_id: &str,
+        query: &SessionLogQuery,
+    ) -> Result<SessionLogs, StoreError>;
+
+    /// Figures over all sessions that [`Store::sessions`] would list.
+    fn session_totals(&self, query: &ListQuery, now: i64) -> Result<SessionTotals, StoreError>;
 
     /// One span with everything it carries.
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError>;

@@ -27,6 +27,7 @@ mod recent;
 mod recordings;
 mod retention;
 mod rows;
+mod runs;
 mod schema;
 mod search;
 mod services;
@@ -55,8 +56,8 @@ use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, Recording, SeriesQuery,
-    ServiceList, ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail,
-    TracePage, UsageQuery, UsageReport, UsageRowPage,
+    ServiceList, ServiceQuery, SessionDetail, SessionLogQuery, SessionLogs, SessionPage, SessionTotals,
+    SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanEntry, SpanId, TraceId};
 use open::FILE;
@@ -419,6 +420,51 @@ impl Store for DuckDb {
             }
         }
         Ok(true)
+    }
+
+    fn session_project(&self, project: Option<&str>, session_id: &str) -> Result<Option<String>, StoreError> {
+        let found = self.read(|connection| sessions::find(connection, project, session_id))?;
+        Ok(found.map(|(project, ..)| project))
+    }
+
+    fn session_columns(
+        &self,
+        project: &str,
+        session_id: &str,
+        take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
+    ) -> Result<bool, StoreError> {
+        self.read(|connection| columns::read_session(connection, project, session_id, take))
+    }
+
+    fn session_spoken(
+        &self,
+        project: &str,
+        session_id: &str,
+        take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let may_speak = spoken::MAY_SPEAK;
+        let found = self.read(|connection| runs::speaking(connection, project, session_id, may_speak))?;
+        for part in found.chunks(search::PART) {
+            let spans =
+                self.read_attributes(|connection, slots| search::spans_at(connection, slots, part))?;
+            if spans.iter().any(|kept| take(&kept.entry).is_break()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn session_logs(
+        &self,
+        project: &str,
+        session_id: &str,
+        query: &SessionLogQuery,
+    ) -> Result<SessionLogs, StoreError> {
+        self.read(|connection| logs::of_session(connection, project, session_id, query))
+    }
+
+    fn session_totals(&self, query: &ListQuery, now: i64) -> Result<SessionTotals, StoreError> {
+        self.read_attributes(|connection, slots| sessions::totals(connection, slots, query, now))
     }
 
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError> {

@@ -1,5 +1,7 @@
 //! Sessions are found, not declared: a grouping of what is kept, by what is known now.
 
+mod ordered;
+
 use super::newest::{Newest, Source};
 use super::read::{self, Filter};
 use super::slots::Slots;
@@ -9,7 +11,7 @@ use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
 use meshscope_api::session::{Project, ProjectList, Session, SessionDetail, SessionPage, SessionStatus};
-use meshscope_api::{ListQuery, TimeRange};
+use meshscope_api::{ListQuery, SessionOrder, SessionTotals, TimeRange};
 use meshscope_model::System;
 use meshscope_model::time::{HOUR, MINUTE};
 
@@ -67,8 +69,12 @@ const COUNTS: &str =
     "max(system) AS system, sum(spans)::BIGINT AS spans, coalesce(sum(errors), 0)::BIGINT AS errors,
     coalesce(greatest(sum(blocked), sum(blocked_logs)), 0)::BIGINT AS blocked";
 
+/// Joined to sessions, what the ledger knows of them.
+const USED: &str = "LEFT JOIN (SELECT project, session_id, sum(cost) AS cost, sum(total_tokens) AS tokens FROM ledger GROUP BY ALL) \
+    USING (project, session_id)";
+
 /// The session of a span, of a trace in `page_traces`.
-const SESSION_OF_SPAN: &str = "coalesce(s.session, t.session, s.fallback_session,
+pub(super) const SESSION_OF_SPAN: &str = "coalesce(s.session, t.session, s.fallback_session,
     CASE WHEN NOT s.noise THEN replace(s.trace_id::VARCHAR, '-', '') END)";
 
 /// Sessions that are read together: their names, and the moments that they lie in.
@@ -200,15 +206,51 @@ fn title(session: &Session, name: Option<String>) -> String {
     }
 }
 
-/// Sessions, latest start first.
+/// A page of sessions in the order that is asked for.
 pub(super) fn list(
     connection: &Connection,
     slots: &Slots,
     query: &ListQuery,
     now: i64,
 ) -> Result<SessionPage, StoreError> {
+    if (query.order, query.ascending) == (SessionOrder::Started, false) {
+        newest(connection, slots, query, now)
+    } else {
+        ordered::list(connection, slots, query, now)
+    }
+}
+
+/// Figures over all sessions of a list.
+pub(super) fn totals(
+    connection: &Connection,
+    slots: &Slots,
+    query: &ListQuery,
+    now: i64,
+) -> Result<SessionTotals, StoreError> {
+    ordered::totals(connection, slots, query, now)
+}
+
+/// Sessions, latest start first.
+fn newest(
+    connection: &Connection,
+    slots: &Slots,
+    query: &ListQuery,
+    now: i64,
+) -> Result<SessionPage, StoreError> {
     let limit = query.limit as usize;
-    let (measures, filter) = group_filter(query, now)?;
+    let (measures, mut filter) = group_filter(query, now);
+    if let Some((first, project, id)) = read::read_cursor::<(i64, String, String)>(query.cursor.as_deref())? {
+        let after = "first < ? OR (first = ? AND (project, session_id) > (?, ?))";
+        filter.add(
+            after,
+            [
+                Value::BigInt(first),
+                Value::BigInt(first),
+                Value::Text(project),
+                Value::Text(id),
+            ],
+        );
+    }
     let newest = Newest {
         key: "project, session_id",
         shown: "project, session_id",
@@ -217,9 +259,7 @@ pub(super) fn list(
         measures,
         join: match query.min_cost_pico_usd {
             None => String::new(),
-            Some(_) => "LEFT JOIN (SELECT project, session_id, sum(cost) AS cost FROM ledger GROUP BY ALL) \
-                USING (project, session_id)"
-                .to_owned(),
+            Some(_) => USED.to_owned(),
         },
         filter,
         limit: u64::from(query.limit) + 1,
@@ -325,7 +365,7 @@ fn part_filter(query: &ListQuery, now: i64) -> Filter {
 }
 
 /// Measures and conditions of a session as a whole.
-fn group_filter(query: &ListQuery, now: i64) -> Result<(String, Filter), StoreError> {
+fn group_filter(query: &ListQuery, now: i64) -> (String, Filter) {
     let mut measures = format!(", {COUNTS}, min(room) AS room");
     let mut filter = Filter::default();
     if let Some(status) = &query.status {
@@ -356,29 +396,16 @@ fn group_filter(query: &ListQuery, now: i64) -> Result<(String, Filter), StoreEr
     if let Some(has) = query.blocked {
         filter.add(if has { "blocked > 0" } else { "blocked = 0" }, []);
     }
-    if let Some((first, project, id)) = read::read_cursor::<(i64, String, String)>(query.cursor.as_deref())? {
-        let after = "first < ? OR (first = ? AND (project, session_id) > (?, ?))";
-        filter.add(
-            after,
-            [
-                Value::BigInt(first),
-                Value::BigInt(first),
-                Value::Text(project),
-                Value::Text(id),
-            ],
-        );
-    }
-    Ok((measures, filter))
+    (measures, filter)
 }
 
-/// One session with its runs.
-pub(super) fn one(
+/// A session by its name, with its project, first and last moment: of several the one with the latest
+/// record.
+pub(super) fn find(
     connection: &Connection,
-    slots: &Slots,
     project: Option<&str>,
     session_id: &str,
-    now: i64,
-) -> Result<Option<SessionDetail>, StoreError> {
+) -> Result<Option<(String, String, i64, i64)>, StoreError> {
     let mut filter = Filter::default();
     filter.equal("session_id", Some(session_id));
     filter.equal("project", project);
@@ -391,7 +418,19 @@ pub(super) fn one(
     let found = read::rows(connection, "find a session", &sql, filter.values, |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
     })?;
-    let Some(session) = page(connection, found, now)?.pop() else {
+    Ok(found.into_iter().next())
+}
+
+/// One session with its runs.
+pub(super) fn one(
+    connection: &Connection,
+    slots: &Slots,
+    project: Option<&str>,
+    session_id: &str,
+    now: i64,
+) -> Result<Option<SessionDetail>, StoreError> {
+    let found = find(connection, project, session_id)?;
+    let Some(session) = page(connection, found.into_iter().collect(), now)?.pop() else {
         return Ok(None);
     };
     let query = ListQuery {
