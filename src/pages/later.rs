@@ -28,10 +28,10 @@ macro_rules! later {
         pub(crate) fn $name() -> leptos::prelude::AnyView {
             #[cfg(feature = "split")]
             #[leptos::wasm_split::wasm_split(
-                $chunk,
-                wasm_split_path = leptos::wasm_split,
-                fallible
-            )]
+                                $chunk,
+                                wasm_split_path = leptos::wasm_split,
+                                fallible
+                            )]
             fn page() -> Result<leptos::prelude::AnyView, crate::pages::later::Missing> {
                 Ok(leptos::prelude::IntoAny::into_any($page()))
             }
@@ -72,7 +72,8 @@ where
             Some(Err(Missing)) => {
                 let problem = Problem {
                     title: "A part of the studio could not be downloaded".to_owned(),
-                    detail: "Is the server still there? After an update of the server, load the page again.".to_owned(),
+                    detail: "Is the server still there? After an update of the server, load the page again."
+                        .to_owned(),
                     ..Problem::unavailable("")
                 };
                 let ask = ask.clone();

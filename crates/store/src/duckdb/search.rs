@@ -15,6 +15,9 @@ use meshscope_model::{AttributeValue, Attributes, SpanEntry, SpanId, TraceId};
 
 /// How many spans are read at a time.
 pub(super) const PART: usize = 500;
+/// A span's trace, id and start.
+pub(super) type SpanPlace = (TraceId, u64, i64);
+
 /// An id is looked for by no fewer digits.
 const DIGITS: usize = 6;
 
@@ -189,13 +192,33 @@ pub(super) fn part_of(
     trace_id: TraceId,
     part: &[(u64, i64)],
 ) -> Result<Vec<KeptSpan>, StoreError> {
-    let (Some((_, first)), Some((_, last))) = (part.first(), part.last()) else {
+    let places: Vec<SpanPlace> = part.iter().map(|(id, start)| (trace_id, *id, *start)).collect();
+    spans_at(connection, slots, &places)
+}
+
+/// Spans in full, which are given in the order of their start.
+pub(super) fn spans_at(
+    connection: &Connection,
+    slots: &Slots,
+    places: &[SpanPlace],
+) -> Result<Vec<KeptSpan>, StoreError> {
+    let (Some((.., first)), Some((.., last))) = (places.first(), places.last()) else {
         return Ok(Vec::new());
     };
-    let ids: Vec<String> = part.iter().map(|(id, _)| id.to_string()).collect();
+    let mut traces: HashMap<TraceId, Vec<String>> = HashMap::new();
+    for (trace_id, id, _) in places {
+        traces.entry(*trace_id).or_default().push(id.to_string());
+    }
+    let of_trace = |(trace_id, ids): (&TraceId, &Vec<String>)| {
+        format!(
+            "(s.trace_id = '{trace_id}'::UUID AND s.span_id IN ({}))",
+            ids.join(", ")
+        )
+    };
+    let any: Vec<String> = traces.iter().map(of_trace).collect();
     let condition = format!(
-        "s.trace_id = '{trace_id}'::UUID AND s.start_time BETWEEN {first} AND {last} AND s.span_id IN ({})",
-        ids.join(", ")
+        "s.start_time BETWEEN {first} AND {last} AND ({})",
+        any.join(" OR ")
     );
     let wanted = Wanted {
         source: "spans s",
