@@ -36,21 +36,18 @@ pub(super) fn head(focus: Focus) -> AnyView {
             .with(|detail| detail.as_ref().map(|detail| detail.session.clone()))
     };
     view! {
-        {move || session().map(|session| heading(&session, focus))}
+        {move || session().map(|session| heading(&session))}
         {figures(focus)}
         {move || session().map(|session| place(&session))}
     }
     .into_any()
 }
 
-fn heading(s: &Session, focus: Focus) -> AnyView {
-    let runs = focus.viewed.detail.value.with(|detail| {
-        let runs = detail.iter().flat_map(|detail| &detail.runs);
-        runs.take(1).map(|run| run.trace_id.to_string()).next()
-    });
+fn heading(s: &Session) -> AnyView {
     let href = use_href();
-    let compare = runs.map(|run| {
-        let to = href(&format!("/sessions?pick={}&run={run}", encode(&s.session_id)));
+    let compare = (s.traces > 0).then(|| {
+        // The list knows what is picked by the id as a path takes it.
+        let to = href(&format!("/sessions?pick={}", encode(&encode(&s.session_id))));
         view! { <A href=to attr:class="pill" attr:title="Choose another session to compare this one with">"Compare\u{2026}"</A> }
     });
     view! {
