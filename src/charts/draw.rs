@@ -92,7 +92,11 @@ pub(super) fn draw(
     if let Some(heat) = &data.heat {
         let rows = heat.edges.len().saturating_sub(1).max(1);
         let counts = heat.counts.iter().enumerate();
-        cells(area, theme, counts.map(|(at, count)| (at / rows, at % rows, *count)))?;
+        cells(
+            area,
+            theme,
+            counts.map(|(at, count)| (at / rows, at % rows, *count)),
+        )?;
     }
     match data.kind {
         Kind::Stacked => bars(area, data, theme, &is_shown)?,
@@ -171,7 +175,11 @@ fn lines(
     }
     for (_, series) in all() {
         let color = ink(theme, series.hue);
-        let places: Vec<_> = series.values.iter().map(|value| value.map(|value| data.place(value))).collect();
+        let places: Vec<_> = series
+            .values
+            .iter()
+            .map(|value| value.map(|value| data.place(value)))
+            .collect();
         for stretch in stretches(&places, joined) {
             if let [(x, y)] = stretch.as_slice() {
                 // A lone point is no line: a short one stands for it.

@@ -521,7 +521,7 @@ pub(super) fn matching(
     query: &ListQuery,
     now: i64,
 ) -> Result<(String, Vec<Value>), StoreError> {
-    let (measures, filter) = group_filter(query, now)?;
+    let (measures, filter) = group_filter(query, now);
     let (mut hits, mut values) = (Vec::new(), Vec::new());
     for source in sources(slots, query, now) {
         hits.push(format!("SELECT project, session_id FROM ({})", source.sql));
