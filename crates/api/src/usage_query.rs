@@ -281,7 +281,7 @@ impl LatencyOf {
     /// The word in the URL.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        word(&Self::WORDS, self).unwrap_or("calls")
+        word(&Self::WORDS, &self).unwrap_or("calls")
     }
 }
 
@@ -418,7 +418,7 @@ impl UsageQuery {
             params.set("by", Some(key));
         }
         params.set("top", self.top);
-        params.set("order", self.order.and_then(|order| word(orders, order)));
+        params.set("order", self.order.and_then(|order| word(orders, &order)));
         params.set("compare", self.compare.then_some("previous"));
         params.set("provider", self.provider.as_ref());
         params.set("tool", self.tool.as_ref());
@@ -435,7 +435,7 @@ impl UsageQuery {
             params.set("where", Some(format!("{key}={value}")));
         }
         let claims = Some(self.claims).filter(|claims| *claims != Claims::With);
-        params.set("claims", claims.and_then(|claims| word(&Claims::WORDS, claims)));
+        params.set("claims", claims.and_then(|claims| word(&Claims::WORDS, &claims)));
         params
     }
 }
@@ -447,10 +447,10 @@ fn named<T: Copy>(words: &[(&'static str, T)], word: Option<&str>) -> Option<T> 
         .map(|(_, value)| *value)
 }
 
-fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> Option<&'static str> {
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> Option<&'static str> {
     words
         .iter()
-        .find(|(_, known)| *known == value)
+        .find(|(_, known)| known == value)
         .map(|(word, _)| *word)
 }
 
