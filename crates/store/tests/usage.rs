@@ -329,6 +329,7 @@ fn bucket_of(moment: i64, bucket: Bucket, zone: &TimeZone) -> i64 {
             day(at.date().checked_sub(back.days()).unwrap())
         }
         Bucket::Month => day(at.date().first_of_month()),
+        Bucket::Year => day(at.date().first_of_year()),
     }
 }
 
