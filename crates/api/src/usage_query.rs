@@ -452,7 +452,7 @@ fn named<T: Copy>(words: &[(&'static str, T)], word: Option<&str>) -> Option<T> 
         .map(|(_, value)| *value)
 }
 
-fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> Option<&'static str> {
+fn word<T: PartialEq + Copy>(words: &[(&'static str, T)], value: T) -> Option<&'static str> {
     words
         .iter()
         .find(|(_, known)| *known == value)
