@@ -141,11 +141,13 @@ pub enum Bucket {
     Week,
     /// A calendar month.
     Month,
+    /// A calendar year.
+    Year,
 }
 
 impl Bucket {
     /// Every width with its word, the narrowest first.
-    pub const ALL: [(&'static str, Self); 14] = [
+    pub const ALL: [(&'static str, Self); 15] = [
         ("1s", Self::Seconds(1)),
         ("10s", Self::Seconds(10)),
         ("1m", Self::Seconds(60)),
@@ -160,6 +162,7 @@ impl Bucket {
         ("1d", Self::Day),
         ("1w", Self::Week),
         ("1mo", Self::Month),
+        ("1y", Self::Year),
     ];
 
     /// The word in the URL.
@@ -180,7 +183,8 @@ impl Bucket {
             .map(|(_, bucket)| bucket)
     }
 
-    /// About how long it is, ns: a day has 24 hours and a month 30 days.
+    /// About how long it is, ns: a day has 24 hours, a month 30 days and a
+    /// year 365.
     #[must_use]
     pub fn nominal_ns(self) -> i64 {
         match self {
@@ -188,6 +192,7 @@ impl Bucket {
             Self::Day => DAY,
             Self::Week => 7 * DAY,
             Self::Month => 30 * DAY,
+            Self::Year => 365 * DAY,
         }
     }
 }
@@ -281,7 +286,7 @@ impl LatencyOf {
     /// The word in the URL.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        word(&Self::WORDS, &self).unwrap_or("calls")
+        word(&Self::WORDS, self).unwrap_or("calls")
     }
 }
 
@@ -418,7 +423,7 @@ impl UsageQuery {
             params.set("by", Some(key));
         }
         params.set("top", self.top);
-        params.set("order", self.order.and_then(|order| word(orders, &order)));
+        params.set("order", self.order.and_then(|order| word(orders, order)));
         params.set("compare", self.compare.then_some("previous"));
         params.set("provider", self.provider.as_ref());
         params.set("tool", self.tool.as_ref());
@@ -435,7 +440,7 @@ impl UsageQuery {
             params.set("where", Some(format!("{key}={value}")));
         }
         let claims = Some(self.claims).filter(|claims| *claims != Claims::With);
-        params.set("claims", claims.and_then(|claims| word(&Claims::WORDS, &claims)));
+        params.set("claims", claims.and_then(|claims| word(&Claims::WORDS, claims)));
         params
     }
 }
@@ -447,10 +452,10 @@ fn named<T: Copy>(words: &[(&'static str, T)], word: Option<&str>) -> Option<T> 
         .map(|(_, value)| *value)
 }
 
-fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> Option<&'static str> {
+fn word<T: PartialEq + Copy>(words: &[(&'static str, T)], value: T) -> Option<&'static str> {
     words
         .iter()
-        .find(|(_, known)| known == value)
+        .find(|(_, known)| *known == value)
         .map(|(word, _)| *word)
 }
 
@@ -508,7 +513,7 @@ pub fn fitting(span: i64, most: i64) -> Bucket {
         .map(|(_, bucket)| bucket)
         .filter(|bucket| *bucket >= Bucket::Seconds(MINUTE / SECOND) || span < 10 * MINUTE)
         .find(|bucket| span / bucket.nominal_ns() < most)
-        .unwrap_or(Bucket::Month)
+        .unwrap_or(Bucket::Year)
 }
 
 /// The hour, by which the store sums up.
@@ -559,6 +564,7 @@ mod tests {
         assert_eq!(fitting(HOUR, 90), Bucket::Seconds(60));
         assert_eq!(fitting(DAY, 90), Bucket::Seconds(1_800));
         assert_eq!(fitting(30 * DAY, 90), Bucket::Seconds(43_200));
-        assert_eq!(fitting(10 * 365 * DAY, 90), Bucket::Month);
+        assert_eq!(fitting(7 * 365 * DAY, 90), Bucket::Month);
+        assert_eq!(fitting(i64::MAX, 90), Bucket::Year);
     }
 }

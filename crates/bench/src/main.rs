@@ -32,6 +32,7 @@ const HELP: &str = "cargo xtask bench WHAT
   ingest [SPANS]         durable spans/s over OTLP/HTTP, latency, CPU, memory, size, the raw engine's rows/s
   store [SPANS]          the store without sockets; cold start and idle memory on what it wrote
   query [SPANS [TIMES]]  every list and chart of the API at random places, idle and while spans come in
+  usage [SPANS [TIMES]]  what the usage page asks: overview, breakdowns, heat maps, rows, a what-if's calls
   columns [SPANS]        a long trace as columns: first spans, all of them, bytes a span, decoding; searching it
   live [SPANS]           what 200 subscribers of the stream cost, and whether they miss anything
   console [SECONDS]      the console in a browser: from a span's export to its row, and frames and memory at 10,000 records/s
@@ -99,6 +100,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
         "ingest" => ingest::run(spans),
         "store" => store::run(spans),
         "query" => query::run(spans, args.number(1, query::TIMES)),
+        "usage" => query::run_usage(spans, args.number(1, query::TIMES)),
         "columns" => columns::run(spans),
         "live" => {
             runtime()?.block_on(live::run(args.number(0, 800_000) as u64));
@@ -120,6 +122,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             ingest::run(spans)?;
             store::run(spans)?;
             query::run(spans, query::TIMES)?;
+            query::run_usage(spans, query::TIMES)?;
             columns::run(spans)?;
             runtime()?.block_on(live::run(spans as u64));
             runtime()?.block_on(paint::run(5));

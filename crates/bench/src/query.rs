@@ -3,6 +3,7 @@
 
 mod check;
 mod questions;
+mod usage;
 mod world;
 
 use crate::figures::Times;
@@ -60,7 +61,17 @@ impl Api {
     }
 }
 
+/// Lists and charts of all pages.
 pub(crate) fn run(spans: usize, times: usize) -> Result<(), String> {
+    ask_all(spans, times, QUESTIONS)
+}
+
+/// The usage page.
+pub(crate) fn run_usage(spans: usize, times: usize) -> Result<(), String> {
+    ask_all(spans, times, usage::QUESTIONS)
+}
+
+fn ask_all(spans: usize, times: usize, questions: &[Question]) -> Result<(), String> {
     let workload = Workload::over_days(spans, 30);
     println!(
         "query: {} spans in {} traces of {} sessions over 30 days, {} log records; each question {times} times",
@@ -76,18 +87,18 @@ pub(crate) fn run(spans: usize, times: usize) -> Result<(), String> {
     let world = World::new(Bookkeeper::new(workload));
     let server = Server::start(dir.path(), &[])?;
     println!("  ready after {:.0} ms", server.ready_after.as_secs_f64() * 1e3);
-    let idle = round(&server, &world, times, 1);
+    let idle = round(&server, &world, questions, times, 1);
     let memory = server.memory();
 
     let background = rate::measured().map_or(BACKGROUND, |top| top / 10);
-    let (busy, sent) = under_load(&server, &world, times, background);
+    let (busy, sent) = under_load(&server, &world, questions, times, background);
     println!("\n  {:<42} {:^26}   {:^26}", "", "idle", "while spans come in");
     println!(
         "  {:<42} {:>8} {:>8} {:>8}   {:>8} {:>8} {:>8}  ms, asked",
         "", "p50", "p95", "max", "p50", "p95", "max"
     );
     let (mut wrong, mut asked) = (0, 0);
-    for (question, (idle, busy)) in QUESTIONS.iter().zip(idle.iter().zip(&busy)) {
+    for (question, (idle, busy)) in questions.iter().zip(idle.iter().zip(&busy)) {
         let at = |times: &Times| [50, 95, 100].map(|percent| times.percentile(percent));
         let ([a, b, c], [d, e, f]) = (at(&idle.times), at(&busy.times));
         let count = idle.times.len() + busy.times.len();
@@ -127,19 +138,25 @@ pub(crate) fn run(spans: usize, times: usize) -> Result<(), String> {
 }
 
 /// Asks every question while another workload comes in.
-fn under_load(server: &Server, world: &World, times: usize, rate: u64) -> (Vec<Answers>, load::Sent) {
+fn under_load(
+    server: &Server,
+    world: &World,
+    questions: &[Question],
+    times: usize,
+    rate: u64,
+) -> (Vec<Answers>, load::Sent) {
     let more = world.book.workload.followed_by(Workload::busy(100_000_000));
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let sender = scope.spawn(|| load::paced(&server.http, &more, rate, &stop, |_| ()));
-        let answers = round(server, world, times, 2);
+        let answers = round(server, world, questions, times, 2);
         stop.store(true, Ordering::Relaxed);
         (answers, sender.join().expect("the sender does not panic"))
     })
 }
 
 /// Asks every question.
-fn round(server: &Server, world: &World, times: usize, seed: u64) -> Vec<Answers> {
+fn round(server: &Server, world: &World, questions: &[Question], times: usize, seed: u64) -> Vec<Answers> {
     let ask = |question: &Question| {
         let mut answers = Answers::default();
         let begin = Instant::now();
@@ -162,7 +179,7 @@ fn round(server: &Server, world: &World, times: usize, seed: u64) -> Vec<Answers
         }
         answers
     };
-    QUESTIONS.iter().map(ask).collect()
+    questions.iter().map(ask).collect()
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), String> {

@@ -51,8 +51,7 @@ impl App {
         stats: Arc<Stats>,
         hub: Arc<Hub>,
         listeners: Vec<Listener>,
-        prices: Prices,
-        budgets: Vec<Budget>,
+        (prices, budgets): (Prices, Vec<Budget>),
     ) -> Self {
         let queries = Arc::new(Semaphore::new(QUERIES));
         Self {

@@ -127,7 +127,13 @@ pub async fn start(config: Config) -> Result<Running, String> {
         listener("otlp_grpc", otlp_grpc),
     ];
     let app = Arc::new(App::new(
-        config, store, writer, stats, hub, listeners, prices, budgets,
+        config,
+        store,
+        writer,
+        stats,
+        hub,
+        listeners,
+        (prices, budgets),
     ));
 
     let (stop, stopped) = watch::channel(false);

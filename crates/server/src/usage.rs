@@ -61,7 +61,7 @@ fn format(params: &mut Params, headers: &HeaderMap) -> Result<Format, Problem> {
         ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
         ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
         ("tz" = Option<String>, Query, description = "IANA time zone in which days, weeks and months are cut; UTC by default"),
-        ("bucket" = Option<String>, Query, description = "`1s 10s 1m 5m 15m 30m 1h 2h 3h 6h 12h 1d 1w 1mo`; absent gives at most 90"),
+        ("bucket" = Option<String>, Query, description = "`1s 10s 1m 5m 15m 30m 1h 2h 3h 6h 12h 1d 1w 1mo 1y`; absent gives at most 90"),
         ("by" = Option<String>, Query, description = "One or two, with a comma or twice: project session room agent role model provider tool service system version operation user trace attr:KEY"),
         ("top" = Option<u32>, Query, description = "Groups at the most, 50 by default; the others are one entry with `other`"),
         ("order" = Option<String>, Query, description = "Order of groups, which decides over the top: cost tokens calls errors latency carbon name"),

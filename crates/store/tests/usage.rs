@@ -109,7 +109,7 @@ fn world() -> World {
             + run as i64 * 7 * MINUTE
             + (mix(trace) % 3_000) as i64 * 1_000_003;
         let id = format!("chat-{session}");
-        let claims = trace % 2 == 0;
+        let claims = trace.is_multiple_of(2);
         let version = (trace % 2) as usize;
         let mut claimed = 0;
         let mut spans = Vec::new();
@@ -118,12 +118,12 @@ fn world() -> World {
             let dice = mix(trace * 100 + step);
             let time = start + step as i64 * 40 * SECOND + (dice % 1_000) as i64;
             let duration = 1_000_000 + (dice >> 9) as i64 % 30_000_000_000;
-            let error = dice % 17 == 0;
+            let error = dice.is_multiple_of(17);
             failed += u64::from(error);
             let agent = AGENTS[(dice >> 3) as usize % 4];
             let (provider, model) = MODELS[(dice >> 5) as usize % 3];
             let input = (dice >> 20) as i64 % 5_000;
-            let cached = ((dice >> 7) % 3 == 0).then_some(input / 3);
+            let cached = ((dice >> 7).is_multiple_of(3)).then_some(input / 3);
             let tokens = Tokens {
                 input: Some(input),
                 cached_input: cached,
@@ -146,7 +146,7 @@ fn world() -> World {
                 user: user.clone(),
                 error,
                 duration,
-                first_token: (dice % 2 == 0).then_some(duration / 5),
+                first_token: dice.is_multiple_of(2).then_some(duration / 5),
                 tokens,
                 cost,
                 reported,
@@ -193,7 +193,7 @@ fn plain(trace: u64, span: u64, (start, end): (i64, i64), resource: &Arc<Resourc
         flags: 0,
         attributes: vec![KeyValue::new(
             "app.tier",
-            if trace % 3 == 0 { "gold" } else { "tin" },
+            if trace.is_multiple_of(3) { "gold" } else { "tin" },
         )]
         .into_iter()
         .collect(),
@@ -329,6 +329,7 @@ fn bucket_of(moment: i64, bucket: Bucket, zone: &TimeZone) -> i64 {
             day(at.date().checked_sub(back.days()).unwrap())
         }
         Bucket::Month => day(at.date().first_of_month()),
+        Bucket::Year => day(at.date().first_of_year()),
     }
 }
 
@@ -341,7 +342,7 @@ fn key<'a>(call: &'a Call, by: &str) -> &'a str {
         "user" => &call.user,
         "version" => call.version,
         "provider" => call.provider,
-        "attr:app.tier" if call.trace % 3 == 0 => "gold",
+        "attr:app.tier" if call.trace.is_multiple_of(3) => "gold",
         "attr:app.tier" => "tin",
         _ => panic!("{by}"),
     }

@@ -23,7 +23,7 @@ pub(super) struct Question {
     pub(super) ask: fn(&World, &mut Api, &mut Dice) -> Result<(), String>,
 }
 
-const fn question(
+pub(super) const fn question(
     name: &'static str,
     ask: fn(&World, &mut Api, &mut Dice) -> Result<(), String>,
 ) -> Question {

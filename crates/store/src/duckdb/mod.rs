@@ -579,8 +579,8 @@ impl Store for DuckDb {
     }
 
     fn tend(&self) -> Result<(), StoreError> {
-        self.sum_up()?;
-        self.tend_file()
+        self.tend_file()?;
+        self.sum_up()
     }
 
     fn retain(

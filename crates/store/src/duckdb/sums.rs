@@ -13,11 +13,12 @@
 
 use super::append::Columns;
 use super::usage::classes::{self, Classes};
-use super::{DuckDb, Writing, engine_error, read};
+use super::{DuckDb, Writing, engine_error, lock, read};
 use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
 use meshscope_model::time::HOUR;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Rows of the ledger that add up.
@@ -92,8 +93,23 @@ pub(super) fn forget_parts(connection: &Connection, condition: &str) -> Result<(
 impl DuckDb {
     /// Sums up what came since, if it is time.
     pub(super) fn sum_up(&self) -> Result<(), StoreError> {
-        while self.step(Writing::sum_up)? {}
-        Ok(())
+        loop {
+            let started = Instant::now();
+            let mut writing = lock(&self.writer);
+            // Writers open a store anew that the engine gave up, and say why nothing can be written.
+            if self.lost.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            let more = writing.sum_up().map_err(StoreError::told);
+            drop(writing);
+            if let Err(StoreError::Lost { .. }) = &more {
+                self.lost.store(true, Ordering::Release);
+            }
+            if !more? {
+                return Ok(());
+            }
+            std::thread::sleep(started.elapsed());
+        }
     }
 
     /// Sums up all that is there: for those who do not wait until it is time.

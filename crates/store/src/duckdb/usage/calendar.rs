@@ -108,22 +108,7 @@ impl Calendar {
         let first = self.bounds.first().copied().unwrap_or(0);
         let last = self.bounds.last().copied().unwrap_or(0).saturating_sub(1);
         let moment = format!("least(greatest({moment}, {}), {})", literal(first), literal(last));
-        let mut cases = String::new();
-        let pieces = self.pieces();
-        for (n, piece) in pieces.iter().enumerate() {
-            let index = format!(
-                "{} + ({moment} - {}) // {}",
-                piece.index,
-                literal(piece.start),
-                piece.width
-            );
-            match pieces.get(n + 1) {
-                Some(next) => cases += &format!("WHEN {moment} < {} THEN {index} ", literal(next.start)),
-                None if cases.is_empty() => return format!("({index})::INTEGER"),
-                None => return format!("(CASE {cases}ELSE {index} END)::INTEGER"),
-            }
-        }
-        "0".to_owned()
+        format!("({})::INTEGER", choice(&moment, &self.pieces()))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -173,6 +158,30 @@ struct Piece {
     width: i64,
 }
 
+/// SQL of the index of a bucket of one of the pieces, which lie one after the other: halved until one is
+/// left, so that few conditions are looked at.
+fn choice(moment: &str, pieces: &[Piece]) -> String {
+    match pieces {
+        [] => "0".to_owned(),
+        [one] => format!(
+            "({} + ({moment} - {}) // {})",
+            one.index,
+            literal(one.start),
+            one.width
+        ),
+        more => {
+            let (low, high) = more.split_at(more.len() / 2);
+            let bound = high.first().map_or(0, |piece| piece.start);
+            format!(
+                "(CASE WHEN {moment} < {} THEN {} ELSE {} END)",
+                literal(bound),
+                choice(moment, low),
+                choice(moment, high)
+            )
+        }
+    }
+}
+
 /// The smallest integer has no literal of its own.
 fn literal(n: i64) -> String {
     format!("({n})::BIGINT").replace("(-9223372036854775808)", "(-9223372036854775807 - 1)")
@@ -209,6 +218,7 @@ fn floor(moment: i64, bucket: Bucket, zone: &TimeZone) -> i64 {
             midnight.checked_sub(since.days()).unwrap_or(midnight)
         }
         Bucket::Month => midnight.with().day(1).build().unwrap_or(midnight),
+        Bucket::Year => midnight.with().month(1).day(1).build().unwrap_or(midnight),
     };
     first_of(start, zone).min(moment)
 }
@@ -237,6 +247,7 @@ fn next(start: i64, bucket: Bucket, zone: &TimeZone) -> i64 {
         Bucket::Day => midnight.checked_add(1.days()),
         Bucket::Week => midnight.checked_add(7.days()),
         Bucket::Month => midnight.checked_add(1.months()),
+        Bucket::Year => midnight.checked_add(1.years()),
     };
     let after = after.ok();
     let next = after.map_or(i64::MAX, |after| first_of(after, zone));
@@ -366,7 +377,7 @@ mod tests {
     proptest! {
         #[test]
         fn buckets_have_no_gaps_and_every_moment_has_one(
-            from in 0..2_000_000_000_i64, span in 1..100_000_000_i64, which in 4..14_usize,
+            from in 0..2_000_000_000_i64, span in 1..100_000_000_i64, which in 4..15_usize,
             tz in prop::sample::select(vec!["UTC", "Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia", "America/Sao_Paulo"]),
         ) {
             let zone = zone(Some(tz)).unwrap();

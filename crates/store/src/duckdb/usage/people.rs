@@ -179,14 +179,19 @@ fn seen_sql(asked: &Asked<'_>, ledger: &Filter) -> Result<(String, Vec<Value>), 
     let (with, mut values) = asked.source.sessions(query, asked.slots, asked.now)?;
     let filter = part_filter(asked.slots, query, asked.source);
     let (from, to) = bound(asked.bounds);
+    let index = |moment: &str| calendar.index_sql(moment);
+    // What one commit brought of a session may lie far apart, which says nothing of the time between:
+    // such a row counts where it begins and ends, and in all.
     let spread = |parts: &str, condition: &str| {
-        let (first, last) = (
-            calendar.index_sql(&format!("greatest(first, {from})")),
-            calendar.index_sql(&format!("least(last, {to})")),
-        );
         format!(
-            "SELECT unnest(range({first}, {last} + 1)) AS bucket, project, session_id, room, agents FROM {parts}
-            WHERE first <= {to} AND last >= {from} AND {condition} AND {}",
+            "SELECT unnest(CASE WHEN {} THEN [NULL, CASE WHEN first >= {from} THEN {} END, CASE WHEN last <= {to} THEN {} END]::BIGINT[]
+                ELSE range({}, {} + 1) END) AS bucket, project, session_id, room, agents
+            FROM {parts} WHERE first <= {to} AND last >= {from} AND {condition} AND {}",
+            sums::is_long(),
+            index("first"),
+            index("last"),
+            index(&format!("greatest(first, {from})")),
+            index(&format!("least(last, {to})")),
             filter.sql()
         )
     };
@@ -264,7 +269,7 @@ pub(super) fn present(
     let (with, values) = seen_sql(asked, ledger)?;
     let count = |names: &str| {
         format!(
-            "SELECT bucket, count(*) AS n FROM {names} GROUP BY bucket
+            "SELECT bucket, count(*) AS n FROM {names} WHERE bucket IS NOT NULL GROUP BY bucket
             UNION ALL SELECT NULL, count(*) FROM (SELECT DISTINCT * EXCLUDE (bucket) FROM {names})"
         )
     };
@@ -272,8 +277,8 @@ pub(super) fn present(
     let sql = format!(
         "{with}, seen_sessions AS MATERIALIZED (SELECT project, session_id, min(bucket) AS lo, max(bucket) AS hi
             FROM seen WHERE session_id IS NOT NULL GROUP BY project, session_id),
-        spread AS (SELECT DISTINCT bucket, project, session_id FROM seen
-            WHERE (project, session_id) IN (SELECT (project, session_id) FROM seen_sessions WHERE lo < hi)),
+        spread AS (SELECT DISTINCT bucket, project, session_id FROM seen WHERE bucket IS NOT NULL
+            AND (project, session_id) IN (SELECT (project, session_id) FROM seen_sessions WHERE lo < hi)),
         seen_rooms AS MATERIALIZED (SELECT DISTINCT bucket, project, room FROM seen WHERE room IS NOT NULL),
         seen_agents AS MATERIALIZED (SELECT DISTINCT bucket, project, agent FROM acted WHERE agent IS NOT NULL)
         SELECT 0, NULL, count(*) FROM seen_sessions

@@ -19,6 +19,9 @@ const SUMS: &str =
     CASE WHEN min(provider) = max(provider) AND count(*) = count(provider) THEN min(provider) END, min(first),
     list(durations), list(first_tokens)";
 
+/// Bucket, cost and tokens that are claimed.
+pub(super) type Claimed = (i64, Option<i64>, Option<i64>);
+
 /// Which sums hold.
 pub(super) struct Rolled {
     /// Sequence number of the last record that is summed up.
@@ -222,11 +225,7 @@ impl Rolled {
     }
 
     /// Cost and tokens of claims that do not count, by bucket; `index` is its SQL.
-    pub(super) fn claims(
-        &self,
-        connection: &Connection,
-        index: &str,
-    ) -> Result<Vec<(i64, Option<i64>, Option<i64>)>, StoreError> {
+    pub(super) fn claims(&self, connection: &Connection, index: &str) -> Result<Vec<Claimed>, StoreError> {
         let sql = format!(
             "SELECT {index}, {}, {} FROM usage_hours WHERE claim AND {} AND {} GROUP BY 1",
             read::sum_of("cost"),

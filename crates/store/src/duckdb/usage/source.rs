@@ -22,11 +22,15 @@ pub(super) fn column(by: UsageGroupBy) -> String {
         UsageGroupBy::User => "user_id".to_owned(),
         UsageGroupBy::Trace => "replace(trace_id::VARCHAR, '-', '')".to_owned(),
         UsageGroupBy::System => named(
-            meshscope_model::System::ALL.map(|s| s.as_str()).to_vec(),
+            meshscope_model::System::ALL
+                .map(meshscope_model::System::as_str)
+                .to_vec(),
             "system",
         ),
         UsageGroupBy::Operation => named(
-            meshscope_model::Operation::ALL.map(|o| o.as_str()).to_vec(),
+            meshscope_model::Operation::ALL
+                .map(meshscope_model::Operation::as_str)
+                .to_vec(),
             "operation",
         ),
         other => other.as_str().to_owned(),
