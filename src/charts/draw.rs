@@ -54,7 +54,7 @@ pub(crate) fn draw(
         .light_line_style(TRANSPARENT)
         .bold_line_style(color(&theme.line_soft))
         .axis_style(color(&theme.line))
-        .y_labels(4)
+        .y_labels(data.heat.as_ref().map_or(4, |heat| heat.edges.len().min(7)))
         .x_labels(5)
         .label_style(labels)
         .set_all_tick_mark_size(px(4.0))

@@ -6,7 +6,7 @@ use meshscope_analysis::metric::{Increases, Reading};
 use meshscope_api::{MetricDetail, MetricSample, MetricSeries};
 use meshscope_model::{MetricKind, PointValue};
 
-/// How many steps the chart of a metric has.
+/// How many steps the chart of a metric has at the most.
 const STEPS: usize = 120;
 /// How many of its series are drawn, and how many exemplars.
 const SERIES: usize = 6;
@@ -55,7 +55,9 @@ impl Steps {
         };
         let (first, last) = times().min().zip(times().max())?;
         let long = last.saturating_sub(first);
-        let step = (long / STEPS as i64 + 1).max(1_000_000);
+        // No narrower than from one point to the next: bars and cells stand side by side.
+        let points = detail.series.iter().map(|series| series.points.len()).max()?;
+        let step = (long / points.clamp(1, STEPS) as i64 + 1).max(1_000_000);
         Some(Self {
             first,
             step,
