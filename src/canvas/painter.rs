@@ -47,6 +47,8 @@ pub(crate) trait Painter {
     fn rounded(&mut self, color: &str, x: f64, y: f64, w: f64, h: f64);
     /// A line of 1 px around a rectangle, broken where it is `dashed`.
     fn outline(&mut self, color: &str, area: (f64, f64, f64, f64), dashed: bool);
+    /// A line through points.
+    fn line(&mut self, color: &str, width: f64, points: &[(f64, f64)]);
     /// A filled polygon.
     fn polygon(&mut self, color: &str, corners: &[(f64, f64)]);
     /// A text.
@@ -130,6 +132,18 @@ impl Painter for Pen<'_> {
             leptos::logging::warn!("a line cannot be dashed");
         }
         c.stroke_rect(x + 0.5, y + 0.5, (w - 1.0).max(1.0), h - 1.0);
+    }
+
+    fn line(&mut self, color: &str, width: f64, points: &[(f64, f64)]) {
+        let c = self.context;
+        c.set_stroke_style_str(color);
+        c.set_line_width(width);
+        c.set_line_join("round");
+        c.begin_path();
+        for (x, y) in points {
+            c.line_to(*x, *y);
+        }
+        c.stroke();
     }
 
     fn polygon(&mut self, color: &str, corners: &[(f64, f64)]) {

@@ -144,6 +144,14 @@ pub(crate) fn draw(p: &mut dyn Painter, s: &Scene<'_>, size: (f64, f64)) {
 }
 
 fn axis(p: &mut dyn Painter, s: &Scene<'_>, height: f64) {
+    for (gap, x0, x1) in s.view.gaps() {
+        p.rect(&s.theme.line_soft, s.names + x0, 0.0, x1 - x0, height);
+        let label = format!("\u{2026} {}", format::duration(gap.length()));
+        p.text(
+            &s.theme.muted,
+            Text::at(&label, s.names + x0 + 2.0, AXIS - 6.0, 9.0),
+        );
+    }
     for tick in ticks::ticks_in(s.view.bounds().0, s.view, TICK_ROOM) {
         let x = s.names + s.view.x_of(tick.time).round();
         if x < s.names {

@@ -66,6 +66,16 @@ where
     });
 }
 
+/// Leaves a mark in the browser's performance timeline: the latest of each name is kept.
+pub(crate) fn mark(name: &str) {
+    if let Some(performance) = window().performance() {
+        performance.clear_marks_with_mark_name(name);
+        if let Err(error) = performance.mark(name) {
+            leptos::logging::warn!("{name} cannot be marked: {error:?}");
+        }
+    }
+}
+
 /// Goes on getting the pointer's moves when it leaves the canvas.
 pub(crate) fn capture(event: &web_sys::PointerEvent) {
     let target = event.current_target();

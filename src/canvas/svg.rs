@@ -52,19 +52,28 @@ impl Svg {
         }
     }
 
-    fn paint(&self, color: &str) -> String {
-        let opacity = if self.alpha < 1.0 {
-            format!(" opacity=\"{}\"", self.alpha)
+    fn opacity(&self) -> String {
+        if self.alpha < 1.0 {
+            format!(" opacity=\"{}\"", short(self.alpha))
         } else {
             String::new()
-        };
-        format!("fill=\"{}\"{opacity}", escaped(color))
+        }
+    }
+
+    fn paint(&self, color: &str) -> String {
+        format!("fill=\"{}\"{}", escaped(color), self.opacity())
     }
 }
 
 /// A number to a hundredth.
 fn short(n: f64) -> f64 {
     (n * 100.0).round() / 100.0
+}
+
+/// Points as SVG lists them.
+fn pairs(points: &[(f64, f64)]) -> String {
+    let pairs = points.iter().map(|(x, y)| format!("{} {}", short(*x), short(*y)));
+    pairs.collect::<Vec<_>>().join(" ")
 }
 
 /// Text as XML holds it; what XML cannot hold is left out.
@@ -111,12 +120,16 @@ impl Painter for Svg {
         ));
     }
 
+    fn line(&mut self, color: &str, width: f64, points: &[(f64, f64)]) {
+        let (points, color, width) = (pairs(points), escaped(color), short(width));
+        let opacity = self.opacity();
+        self.add(format_args!(
+            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"{opacity}/>"
+        ));
+    }
+
     fn polygon(&mut self, color: &str, corners: &[(f64, f64)]) {
-        let paint = self.paint(color);
-        let corners = corners
-            .iter()
-            .map(|(x, y)| format!("{} {}", short(*x), short(*y)));
-        let corners = corners.collect::<Vec<_>>().join(" ");
+        let (paint, corners) = (self.paint(color), pairs(corners));
         self.add(format_args!("<polygon points=\"{corners}\" {paint}/>"));
     }
 

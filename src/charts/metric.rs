@@ -1,13 +1,17 @@
 //! A metric as a chart: by its type, and for counters as asked. Pure.
 
-use super::series::{Data, Dot, Kind, Series, label};
+use super::data::{Data, Dot, Kind, Series};
+use crate::canvas::surface::mark;
 use meshscope_analysis::distribution::{Distribution, Growth};
 use meshscope_analysis::metric::{Increases, Reading};
 use meshscope_api::{MetricDetail, MetricSample, MetricSeries};
-use meshscope_model::{MetricKind, PointValue};
+use meshscope_layout::reduce::{Column, reduce};
+use meshscope_model::{Attributes, MetricKind, PointValue};
 
-/// How many steps the chart of a metric has at the most.
+/// How many steps the chart of amounts and distributions has.
 const STEPS: usize = 120;
+/// Columns that the points of a level are reduced to: about what a chart has pixels.
+const COLUMNS: usize = 720;
 /// How many of its series are drawn, and how many exemplars.
 const SERIES: usize = 6;
 const DOTS: usize = 60;
@@ -45,7 +49,8 @@ struct Steps {
 }
 
 impl Steps {
-    fn of(detail: &MetricDetail) -> Option<Self> {
+    /// From the first moment to the last in at most so many.
+    fn of(detail: &MetricDetail, most: usize) -> Option<Self> {
         let times = || {
             detail
                 .series
@@ -57,12 +62,20 @@ impl Steps {
         let long = last.saturating_sub(first);
         // No narrower than from one point to the next: bars and cells stand side by side.
         let points = detail.series.iter().map(|series| series.points.len()).max()?;
-        let step = (long / points.clamp(1, STEPS) as i64 + 1).max(1_000_000);
+        let step = (long / points.clamp(1, most) as i64 + 1).max(1_000_000);
         Some(Self {
             first,
             step,
             steps: (long / step) as usize + 1,
         })
+    }
+
+    fn edge(self, n: usize) -> i64 {
+        self.first.saturating_add(self.step.saturating_mul(n as i64))
+    }
+
+    fn edges(self) -> Vec<i64> {
+        (0..=self.steps).map(|n| self.edge(n)).collect()
     }
 
     fn at(self, time: i64) -> usize {
@@ -82,49 +95,93 @@ pub(crate) fn what(kind: MetricKind, show: Show) -> &'static str {
     }
 }
 
-/// A metric over time: the value of a gauge, of a sum what is asked for, of a histogram its quantiles
-/// over a heat map, of a summary its mean.
+/// A metric over time: of a gauge the median of each column of pixels in a band from its least to its
+/// greatest, of a sum what is asked for, of a histogram its quantiles over a heat map, of a summary its mean.
 pub(crate) fn metric(detail: &MetricDetail, show: Show, format: fn(f64) -> String) -> Option<Data> {
-    let steps = Steps::of(detail)?;
-    let mut data = Data {
-        kind: Kind::Lines,
-        start: steps.first,
-        step: steps.step,
-        steps: steps.steps,
-        series: Vec::new(),
-        format,
-        heat: None,
-        dots: dots(detail, steps),
-    };
-    if matches!(
-        detail.metric.kind,
-        MetricKind::Histogram | MetricKind::ExponentialHistogram
-    ) {
-        let all = distribution(detail, steps);
-        data.heat = all.heat();
-        if data.heat.is_some() {
-            data.series = QUANTILES
-                .map(|(name, q)| quantile(&all, name, q, steps.steps))
-                .into();
-            return Some(data);
-        }
-    }
+    mark("chart reduce");
     let reading = Reading {
         kind: detail.metric.kind,
         temporality: detail.metric.temporality,
         monotonic: detail.metric.monotonic,
     };
-    let counts = reading.kind == MetricKind::Sum && !Increases::new(reading, 0).is_level();
+    let level = Increases::new(reading, 0).is_level();
+    let steps = Steps::of(detail, if level { COLUMNS } else { STEPS })?;
+    let mut data = Data {
+        kind: if level { Kind::Levels } else { Kind::Lines },
+        edges: steps.edges(),
+        format,
+        dots: dots(detail, steps),
+        ..Data::default()
+    };
+    if matches!(
+        reading.kind,
+        MetricKind::Histogram | MetricKind::ExponentialHistogram
+    ) {
+        let all = distribution(detail, steps);
+        data.heat = all.heat();
+        if data.heat.is_some() {
+            let lines = QUANTILES.iter().enumerate();
+            data.series = lines
+                .map(|(hue, (name, q))| quantile(&all, name, hue, *q, steps.steps))
+                .collect();
+            return Some(data);
+        }
+    }
+    let counts = reading.kind == MetricKind::Sum && !level;
     if counts && show == Show::Increase {
         data.kind = Kind::Stacked;
     }
-    let shown = counts.then_some(show);
     for series in detail.series.iter().take(SERIES) {
-        let name = unlike(&data.series, label(&series.service, &series.attributes));
-        let values = values(series, reading, detail.from, shown, steps);
-        data.series.push(Series { name, values });
+        let mut drawn = match level {
+            true => levels(series, reading, steps),
+            false => Series::new(
+                "",
+                0,
+                values(series, reading, detail.from, counts.then_some(show), steps),
+            ),
+        };
+        drawn.hue = data.series.len();
+        drawn.name = unlike(&data.series, label(&series.service, &series.attributes));
+        data.series.push(drawn);
     }
     Some(data)
+}
+
+/// What was measured, reduced to what the pixels can show.
+fn levels(series: &MetricSeries, reading: Reading, steps: Steps) -> Series {
+    let mut increases = Increases::new(reading, 0);
+    let (mut times, mut values) = (Vec::new(), Vec::new());
+    for point in &series.points {
+        if let Some(measured) = increases.next(point.start_time, &point.value) {
+            times.push(point.time);
+            values.push(measured.value);
+        }
+    }
+    let columns = reduce(&times, &values, steps.first, steps.edge(steps.steps), steps.steps);
+    let several = columns.iter().flatten().any(|column| column.min < column.max);
+    let band = |column: &Option<Column>| column.map(|c| (c.min, c.max));
+    Series {
+        band: if several {
+            columns.iter().map(band).collect()
+        } else {
+            Vec::new()
+        },
+        ..Series::new(
+            "",
+            0,
+            columns.iter().map(|column| column.map(|c| c.p50)).collect(),
+        )
+    }
+}
+
+/// Service and attributes in a few words.
+fn label(service: &str, attributes: &Attributes) -> String {
+    let values: Vec<String> = attributes.iter().take(3).map(|kv| kv.value.to_text()).collect();
+    if values.is_empty() {
+        service.to_owned()
+    } else {
+        format!("{service} {}", values.join(" "))
+    }
 }
 
 /// Instances of a service differ in their resource only.
@@ -185,11 +242,8 @@ fn distribution(detail: &MetricDetail, steps: Steps) -> Distribution {
     all
 }
 
-fn quantile(all: &Distribution, name: &str, q: f64, steps: usize) -> Series {
-    Series {
-        name: name.to_owned(),
-        values: (0..steps).map(|step| all.quantile(step, q)).collect(),
-    }
+fn quantile(all: &Distribution, name: &str, hue: usize, q: f64, steps: usize) -> Series {
+    Series::new(name, hue, (0..steps).map(|step| all.quantile(step, q)).collect())
 }
 
 /// The latest exemplars that name a span.
@@ -271,7 +325,8 @@ mod tests {
         assert_eq!(shown(&cumulative, Show::Increase), [10.0, 0.0, 30.0]);
         assert_eq!(shown(&cumulative, Show::Total), [10.0, 10.0, 40.0]);
         let rates = shown(&cumulative, Show::Rate);
-        let step = metric(&cumulative, Show::Rate, |x| x.to_string()).unwrap().step as f64 / 1e9;
+        let edges = metric(&cumulative, Show::Rate, |x| x.to_string()).unwrap().edges;
+        let step = (edges[1] - edges[0]) as f64 / 1e9;
         assert!((rates[2] - 30.0 / step).abs() < 1e-9);
         let delta = detail(
             MetricKind::Sum,

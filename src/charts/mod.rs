@@ -1,10 +1,13 @@
 //! Charts on canvas: the one place that knows plotters.
 
 mod chart;
+mod data;
 mod draw;
+mod legend;
 mod metric;
-mod series;
+mod sheet;
+mod table;
 
 pub(crate) use chart::Chart;
+pub(crate) use data::{Data, Kind, Series, hue};
 pub(crate) use metric::{Show, metric, what};
-pub(crate) use series::{Data, Kind, Series, top_groups};

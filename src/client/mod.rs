@@ -56,12 +56,12 @@ async fn send(
     let request = Request::get(&url(origin, path, params))
         .header("accept", accept)
         .abort_signal(abort);
-    let response = request.send().await.map_err(|error| unreachable(&error))?;
-    good(path, response).await
+    good(request.send().await, path).await
 }
 
-/// A good answer, or the problem that it is.
-async fn good(path: &str, response: Response) -> Result<Response, Problem> {
+/// An answer that is good; any other is a problem.
+async fn good(answer: Result<Response, gloo_net::Error>, path: &str) -> Result<Response, Problem> {
+    let response = answer.map_err(|error| unreachable(&error))?;
     if response.ok() {
         return Ok(response);
     }
@@ -84,39 +84,16 @@ pub(crate) async fn text(
     response.text().await.map_err(|error| unreachable(&error))
 }
 
-/// What is sent other than to ask.
-#[derive(Default)]
-pub(crate) struct Call<'a> {
-    /// `POST`, `PATCH` or `DELETE`.
-    pub method: &'a str,
-    /// A header.
-    pub header: Option<(&'a str, &'a str)>,
-    /// A text or a blob.
-    pub body: Option<JsValue>,
-}
-
-/// Sends to `/api/v1/{path}`; the answer as text.
-pub(crate) async fn call(
+/// `GET /api/v1/{path}` as bytes of a media type.
+pub(crate) async fn bytes(
     origin: &str,
     path: &str,
     params: &Params,
-    call: Call<'_>,
-) -> Result<String, Problem> {
-    let method = call
-        .method
-        .parse()
-        .map_err(|_| Problem::internal("no such method"))?;
-    let mut request = RequestBuilder::new(&url(origin, path, params)).method(method);
-    if let Some((name, value)) = call.header {
-        request = request.header(name, value);
-    }
-    let request = match call.body {
-        Some(body) => request.body(body),
-        None => request.build(),
-    };
-    let sent = request.map_err(|error| unreachable(&error))?.send().await;
-    let response = good(path, sent.map_err(|error| unreachable(&error))?).await?;
-    response.text().await.map_err(|error| unreachable(&error))
+    accept: &str,
+    abort: Option<&AbortSignal>,
+) -> Result<Vec<u8>, Problem> {
+    let response = send(origin, path, params, accept, abort).await?;
+    response.binary().await.map_err(|error| unreachable(&error))
 }
 
 /// Waits so many ms; with 0 it lets the page draw and answer before more is done.
@@ -144,6 +121,64 @@ pub(crate) async fn get<T: DeserializeOwned>(
     abort: Option<&AbortSignal>,
 ) -> Result<T, Problem> {
     let response = send(origin, path, params, "application/json", abort).await?;
+    read(response, path).await
+}
+
+/// What is sent other than to ask.
+#[derive(Default)]
+pub(crate) struct Call<'a> {
+    /// `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: &'a str,
+    /// A header.
+    pub header: Option<(&'a str, &'a str)>,
+    /// A text or a blob.
+    pub body: Option<JsValue>,
+}
+
+/// Sends to `/api/v1/{path}`; the answer as text.
+pub(crate) async fn call(
+    origin: &str,
+    path: &str,
+    params: &Params,
+    call: Call<'_>,
+) -> Result<String, Problem> {
+    let response = sent(origin, path, params, call).await?;
+    response.text().await.map_err(|error| unreachable(&error))
+}
+
+/// `method` of `/api/v1/{path}` with a JSON body, where there is one; the answer is JSON.
+pub(crate) async fn change<T: DeserializeOwned>(
+    method: &str,
+    origin: &str,
+    path: &str,
+    params: &Params,
+    body: Option<String>,
+) -> Result<T, Problem> {
+    let call = Call {
+        method,
+        header: body.is_some().then_some(("content-type", "application/json")),
+        body: body.map(|body| JsValue::from_str(&body)),
+    };
+    read(sent(origin, path, params, call).await?, path).await
+}
+
+async fn sent(origin: &str, path: &str, params: &Params, call: Call<'_>) -> Result<Response, Problem> {
+    let method = call
+        .method
+        .parse()
+        .map_err(|_| Problem::internal("no such method"))?;
+    let mut request = RequestBuilder::new(&url(origin, path, params)).method(method);
+    if let Some((name, value)) = call.header {
+        request = request.header(name, value);
+    }
+    let request = match call.body {
+        Some(body) => request.body(body),
+        None => request.build(),
+    };
+    good(request.map_err(|error| unreachable(&error))?.send().await, path).await
+}
+
+async fn read<T: DeserializeOwned>(response: Response, path: &str) -> Result<T, Problem> {
     let body = response.binary().await.map_err(|error| unreachable(&error))?;
     serde_json::from_slice(&body)
         .map_err(|error| Problem::internal(format!("the answer to {path} cannot be read: {error}")))

@@ -33,14 +33,19 @@ pub(crate) fn moment(ns: i64) -> String {
     format!("{} {} {h:02}:{m:02}:{s:02}", date.get_date(), month(&date))
 }
 
-/// `21 Nov`, or `14:00` for what is within a day.
-pub(crate) fn axis(ns: i64, day: bool) -> String {
+/// A label of a time axis: `21 Nov` where steps are `days`; else `14:00`, with `21 Nov ` before it where the
+/// axis is longer than a day, and with `:30` after it where steps are `short` of a minute.
+pub(crate) fn axis(ns: i64, days: bool, long: bool, short: bool) -> String {
     let date = date(ns);
-    if day {
-        format!("{} {}", date.get_date(), month(&date))
-    } else {
-        format!("{:02}:{:02}", date.get_hours(), date.get_minutes())
+    let day = || format!("{} {}", date.get_date(), month(&date));
+    if days {
+        return day();
     }
+    let mut text = format!("{:02}:{:02}", date.get_hours(), date.get_minutes());
+    if short {
+        text.push_str(&format!(":{:02}", date.get_seconds()));
+    }
+    if long { format!("{} {text}", day()) } else { text }
 }
 
 /// The zone's offset, for example `UTC+1`.
@@ -51,6 +56,13 @@ pub(crate) fn zone() -> String {
         _ if minutes % 60 == 0 => format!("UTC{:+}", minutes / 60),
         _ => format!("UTC{:+}:{:02}", minutes / 60, (minutes % 60).abs()),
     }
+}
+
+/// The zone's IANA name, for example `Europe/Berlin`.
+pub(crate) fn zone_name() -> Option<String> {
+    let format = js_sys::Intl::DateTimeFormat::new(&js_sys::Array::new(), &js_sys::Object::new());
+    let zone = js_sys::Reflect::get(&format.resolved_options(), &JsValue::from_str("timeZone")).ok()?;
+    zone.as_string()
 }
 
 /// A moment, with UTC and nanoseconds in its title.

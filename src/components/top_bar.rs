@@ -236,15 +236,18 @@ fn Following() -> impl IntoView {
     }
 }
 
+/// Time, project and room of the page.
+pub(crate) type Scope = (Range, Option<String>, Option<String>);
+
 /// The parameters of the page's place and time, as the lists take them.
-pub(crate) fn scoped() -> Memo<(Range, Option<String>, Option<String>)> {
+pub(crate) fn scoped() -> Memo<Scope> {
     let range = expect_context::<Memo<Range>>();
     let (project, room) = (param("project"), param("room"));
     Memo::new(move |_| (range.get(), project.get(), room.get()))
 }
 
 /// A query with place and time.
-pub(crate) fn scoped_params(scope: &(Range, Option<String>, Option<String>)) -> Params {
+pub(crate) fn scoped_params(scope: &Scope) -> Params {
     let mut params = Params::default();
     state::scope_params(&mut params, scope.0, scope.1.clone(), scope.2.clone());
     params

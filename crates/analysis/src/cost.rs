@@ -3,22 +3,24 @@
 //! Cached input, cache writes, reasoning and audio are classes *within* input (or output): each
 //! token is priced once, in its own class. A call whose price or split is not known has no cost.
 
-use crate::prices::{Price, Prices};
+use crate::prices::{PriceEntry, PriceTier, Prices};
 use meshscope_model::{CostSource, SpanFacts, Usage};
 
 impl Prices {
-    /// Cost of a call in pico-dollars; `None` when it is not known.
+    /// Cost of a call at the moment `at` (ns since the epoch) in pico-dollars; `None` when it is not
+    /// known.
     #[must_use]
-    pub fn cost(&self, provider: Option<&str>, model: &str, usage: &Usage) -> Option<i64> {
-        cost(self.find(provider, model)?.1, usage)
+    pub fn cost(&self, provider: Option<&str>, model: &str, usage: &Usage, at: i64) -> Option<i64> {
+        cost(self.find(provider, model, at)?.1, usage)
     }
 
-    /// Fills in the cost of usage that reports none. Claims get none: they are not calls.
-    pub fn apply_usage(&self, provider: Option<&str>, model: Option<&str>, usage: &mut Usage) {
+    /// Fills in the cost of usage at the moment `at` that reports none. Claims get none: they are not
+    /// calls.
+    pub fn apply_usage(&self, provider: Option<&str>, model: Option<&str>, usage: &mut Usage, at: i64) {
         if usage.cost_pico_usd.is_some() || usage.claim {
             return;
         }
-        let Some((version, price)) = model.and_then(|model| self.find(provider, model)) else {
+        let Some((version, price)) = model.and_then(|model| self.find(provider, model, at)) else {
             return;
         };
         usage.cost_pico_usd = cost(price, usage);
@@ -27,16 +29,17 @@ impl Prices {
             .map(|_| CostSource::PriceTable(version.to_owned()));
     }
 
-    /// Fills in the cost of a span's usage.
-    pub fn apply(&self, facts: &mut SpanFacts) {
+    /// Fills in the cost of the usage of a span that started at `at`.
+    pub fn apply(&self, facts: &mut SpanFacts, at: i64) {
         if let Some(usage) = &mut facts.usage {
-            self.apply_usage(facts.provider.as_deref(), facts.model.as_deref(), usage);
+            self.apply_usage(facts.provider.as_deref(), facts.model.as_deref(), usage, at);
         }
     }
 }
 
-/// Cost of a call at this price.
-fn cost(price: &Price, usage: &Usage) -> Option<i64> {
+/// Cost of a call at this price, pico-dollars; `None` when it is not known.
+#[must_use]
+pub fn cost(price: &PriceEntry, usage: &Usage) -> Option<i64> {
     let mut cost: Option<i128> = None;
     let mut add = |part: Option<i128>| {
         if let Some(part) = part {
@@ -56,20 +59,27 @@ fn cost(price: &Price, usage: &Usage) -> Option<i64> {
     i64::try_from(cost).ok()
 }
 
+/// The tier whose prices a call pays; `None` is those of short inputs.
+#[must_use]
+pub fn tier<'a>(price: &'a PriceEntry, usage: &Usage) -> Option<&'a PriceTier> {
+    let input = usage.tokens.input.unwrap_or(0);
+    price
+        .tiers
+        .iter()
+        .rev()
+        .find(|tier| input > tier.above_input_tokens)
+}
+
 /// Tokens priced each in its own class. Without a known input or output part of the usage
 /// (only a total) there is no cost; a lone class, as counters report them, is priced by itself.
-fn token_cost(price: &Price, usage: &Usage) -> Option<i128> {
+fn token_cost(price: &PriceEntry, usage: &Usage) -> Option<i128> {
     let t = &usage.tokens;
     if t.input.is_none() && t.output.is_none() {
         // Reasoning alone is within an output that is counted elsewhere.
         return t.reasoning.filter(|_| t.total.is_none()).map(|_| 0);
     }
     let input = t.input.unwrap_or(0);
-    let tier = price
-        .tiers
-        .iter()
-        .rev()
-        .find(|tier| input > tier.above_input_tokens);
+    let tier = tier(price, usage);
     let p = tier.map_or(price.tokens, |tier| tier.tokens);
     let part = |n: Option<i64>, of: i64| n.unwrap_or(0).clamp(0, of);
     let cached = part(t.cached_input, input);
@@ -118,7 +128,7 @@ mod tests {
     }
 
     fn cost(provider: &str, model: &str, usage: &Usage) -> Option<i64> {
-        Prices::built_in().cost(Some(provider), model, usage)
+        Prices::built_in().cost(Some(provider), model, usage, 0)
     }
 
     #[test]
@@ -217,14 +227,14 @@ mod tests {
             None,
             "no price of batches is known"
         );
-        let price = Price {
+        let price = PriceEntry {
             tokens: TokenPrices {
                 input: Some(1),
                 output: Some(10),
                 reasoning: Some(100),
                 ..TokenPrices::default()
             },
-            ..Price::default()
+            ..PriceEntry::default()
         };
         let thought = Usage {
             tokens: Tokens {
@@ -253,14 +263,14 @@ mod tests {
             claim: true,
             ..tokens(10, 0, 10)
         };
-        Prices::built_in().apply_usage(Some("openai"), Some("gpt-4o"), &mut claim);
+        Prices::built_in().apply_usage(Some("openai"), Some("gpt-4o"), &mut claim, 0);
         assert_eq!(claim.cost_pico_usd, None);
         let mut reported = Usage {
             cost_pico_usd: Some(7),
             cost_source: Some(CostSource::Reported),
             ..tokens(1, 0, 1)
         };
-        Prices::built_in().apply_usage(Some("openai"), Some("gpt-4o"), &mut reported);
+        Prices::built_in().apply_usage(Some("openai"), Some("gpt-4o"), &mut reported, 0);
         assert_eq!(
             (reported.cost_pico_usd, reported.cost_source),
             (Some(7), Some(CostSource::Reported))
@@ -279,9 +289,9 @@ mod tests {
         #[test]
         fn no_usage_panics_and_parts_add_up(input in 0..200_000_i64, cached: i64, output in 0..1_000_000_i64) {
             let prices = Prices::built_in();
-            let whole = prices.cost(Some("openai"), "gpt-4o", &tokens(input, cached, output)).unwrap();
+            let whole = prices.cost(Some("openai"), "gpt-4o", &tokens(input, cached, output), 0).unwrap();
             let (i, o) = (tokens(input, cached, 0), tokens(0, 0, output));
-            let parts = [i, o].map(|part| prices.cost(Some("openai"), "gpt-4o", &part).unwrap());
+            let parts = [i, o].map(|part| prices.cost(Some("openai"), "gpt-4o", &part, 0).unwrap());
             prop_assert_eq!(whole, parts[0] + parts[1]);
         }
     }

@@ -29,6 +29,7 @@ pub mod statistics;
 pub mod timeline;
 pub mod totals;
 pub mod tree;
+pub mod what_if;
 
 #[cfg(test)]
 mod testing;

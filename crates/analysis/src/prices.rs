@@ -4,7 +4,9 @@
 //! own is asked before it. Prices are integers of pico-dollars (10^-12 USD): a list price of
 //! $2.50 a million tokens is 2500000 a token.
 
-use serde::Deserialize;
+pub use meshscope_api::prices::{PriceEntry, PriceTier, TokenPrices};
+use meshscope_api::prices::{PriceList, PriceTableView};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The table that ships with Meshscope.
@@ -18,7 +20,7 @@ pub struct Prices {
 }
 
 /// A price table.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PriceTable {
     /// Version, for example `2026-11`; it stands beside every cost computed from it.
     pub version: String,
@@ -26,65 +28,14 @@ pub struct PriceTable {
     #[serde(default)]
     pub date: Option<String>,
     /// The prices; of several that match, the longest name holds.
-    pub prices: Vec<Price>,
-}
-
-/// Prices of one model or family of models.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
-pub struct Price {
-    /// Providers it holds for, in the GenAI conventions' names; none means any.
-    pub providers: Vec<String>,
-    /// Model name, which stands for its snapshots too (`gpt-4o` for `gpt-4o-2024-08-06`); `*` at
-    /// the start or end stands for anything.
-    pub model: String,
-    /// Prices of tokens.
-    #[serde(flatten)]
-    pub tokens: TokenPrices,
-    /// Prices from a length of the input on, by rising length; the whole call pays them.
-    pub tiers: Vec<Tier>,
-    /// What a call in a batch pays of these prices, in percent.
-    pub batch_percent: Option<u8>,
-    /// A character of text to speech.
-    pub character: Option<i64>,
-    /// A second of audio.
-    pub audio_second: Option<i64>,
-}
-
-/// Pico-dollars a token, by class.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-#[serde(default)]
-pub struct TokenPrices {
-    /// Uncached input.
-    pub input: Option<i64>,
-    /// Input read from a cache; the input's price where there is none of its own.
-    pub cached_input: Option<i64>,
-    /// Input written to a cache; the input's price where there is none of its own.
-    pub cache_write: Option<i64>,
-    /// Output.
-    pub output: Option<i64>,
-    /// Reasoning within the output; the output's price where there is none of its own.
-    pub reasoning: Option<i64>,
-    /// Audio input; the input's price where there is none of its own.
-    pub audio_input: Option<i64>,
-    /// Audio output; the output's price where there is none of its own.
-    pub audio_output: Option<i64>,
-}
-
-/// Prices for long inputs.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-pub struct Tier {
-    /// The input is longer than this many tokens.
-    pub above_input_tokens: i64,
-    /// Its prices.
-    #[serde(flatten)]
-    pub tokens: TokenPrices,
+    pub prices: Vec<PriceEntry>,
 }
 
 /// Names that a price may have, besides those of tokens.
-const PRICE_KEYS: [&str; 6] = [
+const PRICE_KEYS: [&str; 7] = [
     "providers",
     "model",
+    "from",
     "tiers",
     "batch_percent",
     "character",
@@ -118,25 +69,107 @@ impl PriceTable {
         }
         let table: Self =
             serde_json::from_value(value).map_err(|error| format!("no price table: {error}"))?;
-        match table.prices.iter().position(|price| price.model.is_empty()) {
-            Some(index) => Err(format!(
-                "prices[{index}].model is missing: expected the name of a model"
-            )),
-            None => Ok(table),
+        for (index, price) in table.prices.iter().enumerate() {
+            validate(price).map_err(|(field, reason)| format!("prices[{index}].{field} {reason}"))?;
         }
+        Ok(table)
     }
 
-    fn find(&self, provider: Option<&str>, model: &str) -> Option<&Price> {
-        let fits = |price: &&Price| {
+    fn find(&self, provider: Option<&str>, model: &str, at: i64) -> Option<&PriceEntry> {
+        let fits = |price: &&PriceEntry| {
             let sold =
                 |name: &str| price.providers.is_empty() || price.providers.iter().any(|known| known == name);
-            matches(&price.model, model) && provider.is_none_or(sold)
+            matches(&price.model, model)
+                && provider.is_none_or(sold)
+                && price
+                    .from
+                    .as_deref()
+                    .and_then(first_moment)
+                    .is_none_or(|from| from <= at)
         };
         self.prices
             .iter()
             .filter(fits)
-            .max_by_key(|price| price.model.len())
+            .max_by_key(|price| (price.model.len(), price.from.as_deref()))
     }
+}
+
+/// Whether an entry can be: the error has the field and what is wrong with it.
+pub fn validate(price: &PriceEntry) -> Result<(), (String, String)> {
+    let wrong = |field: &str, reason: String| Err((field.to_owned(), reason));
+    if price.model.trim_matches('*').trim().is_empty() {
+        return wrong("model", "is missing: expected the name of a model".to_owned());
+    }
+    if let Some(day) = &price.from
+        && (day.len() != 10 || first_moment(day).is_none())
+    {
+        return wrong("from", format!("is {day:?}: expected a day, YYYY-MM-DD"));
+    }
+    if price.batch_percent.is_some_and(|percent| percent > 100) {
+        return wrong("batch_percent", "is more than 100: expected 0 to 100".to_owned());
+    }
+    for (field, amount) in [
+        ("character", price.character),
+        ("audio_second", price.audio_second),
+    ] {
+        if amount.is_some_and(|amount| amount < 0) {
+            return wrong(field, "is negative: expected pico-dollars, 0 or more".to_owned());
+        }
+    }
+    negative(&price.tokens).map_or(Ok(()), |field| {
+        wrong(field, "is negative: expected pico-dollars, 0 or more".to_owned())
+    })?;
+    for (index, tier) in price.tiers.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|before| price.tiers.get(before));
+        if tier.above_input_tokens < 0
+            || before.is_some_and(|before| before.above_input_tokens >= tier.above_input_tokens)
+        {
+            let field = format!("tiers[{index}].above_input_tokens");
+            return wrong(&field, "does not rise from tier to tier".to_owned());
+        }
+        if let Some(field) = negative(&tier.tokens) {
+            let field = format!("tiers[{index}].{field}");
+            return wrong(&field, "is negative: expected pico-dollars, 0 or more".to_owned());
+        }
+    }
+    let priced = price.tokens != TokenPrices::default() || !price.tiers.is_empty();
+    if !priced && price.character.is_none() && price.audio_second.is_none() {
+        return wrong("input", "is missing: expected a price of anything".to_owned());
+    }
+    Ok(())
+}
+
+/// The first class with a negative price.
+fn negative(prices: &TokenPrices) -> Option<&'static str> {
+    let classes = [
+        prices.input,
+        prices.cached_input,
+        prices.cache_write,
+        prices.output,
+        prices.reasoning,
+        prices.audio_input,
+        prices.audio_output,
+    ];
+    TOKEN_KEYS
+        .into_iter()
+        .zip(classes)
+        .find(|(_, price)| price.is_some_and(|price| price < 0))
+        .map(|(field, _)| field)
+}
+
+/// The first moment of a day `YYYY-MM-DD` (UTC), ns since the epoch.
+#[must_use]
+pub fn first_moment(day: &str) -> Option<i64> {
+    meshscope_model::time::parse_rfc3339(&format!("{day}T00:00:00Z"))
+}
+
+/// Identity of an entry within its table, hex: no two may have the same.
+#[must_use]
+pub fn identity(price: &PriceEntry) -> String {
+    let providers = price.providers.join("\n");
+    let from = price.from.as_deref().unwrap_or_default();
+    let parts = [price.model.as_bytes(), providers.as_bytes(), from.as_bytes()];
+    format!("{:016x}", meshscope_model::fingerprint::fingerprint(&parts))
 }
 
 /// Whether an object has only these keys and those of tokens, and only prices that can be.
@@ -171,6 +204,12 @@ impl Prices {
         }
     }
 
+    /// The user's own table, when there is one.
+    #[must_use]
+    pub fn own(&self) -> Option<&PriceTable> {
+        self.tables.first().filter(|_| self.tables.len() > 1)
+    }
+
     /// These tables, with one that is asked before them.
     #[must_use]
     pub fn with_own(mut self, own: PriceTable) -> Self {
@@ -178,15 +217,27 @@ impl Prices {
         self
     }
 
-    /// The price of a model and the version of the table it stands in, if there is one. Without
-    /// a provider the model's name decides.
+    /// The price of a model for a call at the moment `at` (ns since the epoch) and the version of the
+    /// table it stands in, if there is one. Without a provider the model's name decides.
     #[must_use]
-    pub fn find(&self, provider: Option<&str>, model: &str) -> Option<(&str, &Price)> {
-        let found = |table: &PriceTable| table.find(provider, model).is_some();
-        let table = self.tables.iter().find(|table| found(table))?;
-        table
-            .find(provider, model)
-            .map(|price| (table.version.as_str(), price))
+    pub fn find(&self, provider: Option<&str>, model: &str, at: i64) -> Option<(&str, &PriceEntry)> {
+        self.tables.iter().find_map(|table| {
+            let price = table.find(provider, model, at)?;
+            Some((table.version.as_str(), price))
+        })
+    }
+
+    /// The tables that the API shows, for computing in the browser what the server does.
+    #[must_use]
+    pub fn of_list(list: &PriceList) -> Self {
+        let table = |view: &PriceTableView| PriceTable {
+            version: view.version.clone(),
+            date: view.date.clone(),
+            prices: view.entries.iter().map(|entry| entry.entry.clone()).collect(),
+        };
+        Self {
+            tables: list.tables.iter().map(table).collect(),
+        }
     }
 }
 
@@ -254,7 +305,7 @@ mod tests {
         for price in &table.prices {
             let name = price.model.replace('*', "");
             for provider in &price.providers {
-                let found = table.find(Some(provider), &name).unwrap();
+                let found = table.find(Some(provider), &name, 0).unwrap();
                 assert!(found.model.len() >= price.model.len(), "{name}: {found:?}");
             }
         }
@@ -299,11 +350,38 @@ mod tests {
             r#"{"version": "ours", "prices": [{"model": "gpt-4o", "input": 1, "output": 2}, {"model": "in-house", "input": 3, "output": 3}]}"#,
         );
         let prices = Prices::built_in().with_own(own.unwrap());
-        let (version, price) = prices.find(Some("openai"), "gpt-4o").unwrap();
+        let (version, price) = prices.find(Some("openai"), "gpt-4o", 0).unwrap();
         assert_eq!((version, price.tokens.input), ("ours", Some(1)));
-        assert_eq!(prices.find(None, "in-house").unwrap().0, "ours");
-        assert_ne!(prices.find(Some("openai"), "gpt-4o-mini").unwrap().0, "ours");
-        assert!(prices.find(Some("openai"), "gpt-99").is_none());
+        assert_eq!(prices.find(None, "in-house", 0).unwrap().0, "ours");
+        assert_ne!(prices.find(Some("openai"), "gpt-4o-mini", 0).unwrap().0, "ours");
+        assert!(prices.find(Some("openai"), "gpt-99", 0).is_none());
+    }
+
+    #[test]
+    fn of_several_prices_the_latest_that_holds_on_the_day_is_the_one() {
+        let json = r#"{"version": "ours", "prices": [
+            {"model": "m", "input": 1, "output": 1},
+            {"model": "m", "from": "2026-03-01", "input": 3, "output": 3},
+            {"model": "m", "from": "2026-02-01", "input": "2", "output": "2"}]}"#;
+        let prices = Prices::default().with_own(PriceTable::parse(json).unwrap());
+        let at = |moment: &str| {
+            let at = meshscope_model::time::parse_rfc3339(moment).unwrap();
+            prices.find(None, "m", at).unwrap().1.tokens.input
+        };
+        assert_eq!(at("2026-01-31T23:59:59.999999999Z"), Some(1));
+        assert_eq!(at("2026-02-01T00:00:00Z"), Some(2));
+        assert_eq!(at("2026-03-01T00:00:00Z"), Some(3));
+        // One that does not hold yet leaves the question to the next table.
+        let later = r#"{"version": "later", "prices": [{"model": "m", "from": "2026-04-01", "input": 4, "output": 4}]}"#;
+        let both = prices.with_own(PriceTable::parse(later).unwrap());
+        let march = first_moment("2026-03-31").unwrap();
+        assert_eq!(both.find(None, "m", march).unwrap().0, "ours");
+        assert_eq!(
+            both.find(None, "m", first_moment("2026-04-01").unwrap())
+                .unwrap()
+                .0,
+            "later"
+        );
     }
 
     #[test]
@@ -326,6 +404,14 @@ mod tests {
             (
                 r#"{"version": "x", "prices": [{"model": "m", "output": -1}]}"#,
                 "prices[0].output is -1",
+            ),
+            (
+                r#"{"version": "x", "prices": [{"model": "m", "input": 1, "from": "March"}]}"#,
+                "prices[0].from is \"March\"",
+            ),
+            (
+                r#"{"version": "x", "prices": [{"model": "m"}]}"#,
+                "prices[0].input is missing",
             ),
             (
                 r#"{"version": "x", "prices": [{"model": "m", "tiers": [{"above_input_tokens": 9, "outpt": 1}]}]}"#,

@@ -4,8 +4,8 @@
 //! nowhere else, so that adding rows never counts a call twice.
 
 use crate::tree::Tree;
+use meshscope_model::SpanColumns;
 use meshscope_model::columns::{ABSENT, flag};
-use meshscope_model::{Operation, SpanColumns};
 use std::collections::BTreeSet;
 
 /// What some spans used and how they fared. An absent sum means that no row has a figure.
@@ -19,7 +19,8 @@ pub struct Totals {
     pub blocked: u32,
     /// How many have not ended.
     pub in_progress: u32,
-    /// Rows with usage, and model calls without: what a cost is expected of.
+    /// Rows with usage, as the ledger has them: a call that says nothing of what it used is not
+    /// among them.
     pub calls: u32,
     /// Of those, how many have no known cost; when not 0 `cost` is a lower bound.
     pub unpriced_calls: u32,
@@ -76,9 +77,7 @@ impl Totals {
             &columns.total_tokens,
         ];
         let [input, output, total] = tokens.map(|column| figure(column));
-        let operation = Operation::from_number(columns.operation.get(row).copied().unwrap_or(0));
-        let used = [input, output, total, cost].iter().any(Option::is_some);
-        let call = used || operation.is_model_call();
+        let call = [input, output, total, cost].iter().any(Option::is_some);
         self.spans += 1;
         self.blocked += u32::from(blocked);
         self.errors += u32::from(!blocked && columns.has_flag(row, flag::ERROR));
@@ -198,10 +197,11 @@ mod tests {
     use super::*;
     use crate::testing::{columns, spans};
     use meshscope_model::columns::{ColumnsBuilder, SpanRow};
-    use meshscope_model::{SpanId, TraceId};
+    use meshscope_model::{Operation, SpanId, TraceId};
     use proptest::prelude::*;
 
-    /// A workflow with a failed call, two calls of which one has no price, and a blocked tool.
+    /// A workflow with a failed call without usage, two calls of which one has no price, and a
+    /// blocked tool.
     fn trip() -> SpanColumns {
         let mut builder = ColumnsBuilder::new(TraceId::from_u128(1));
         let row = |id: u64, parent: u64, start: i64, agent: &'static str| SpanRow {
@@ -249,7 +249,8 @@ mod tests {
         let tree = Tree::build(&c);
         let all = Totals::of_subtree(&c, &tree, 0);
         assert_eq!((all.spans, all.errors, all.blocked), (5, 1, 1));
-        assert_eq!((all.calls, all.unpriced_calls), (3, 2));
+        // The failed call says nothing of what it used: the ledger has no row of it.
+        assert_eq!((all.calls, all.unpriced_calls), (2, 1));
         assert_eq!(
             (all.input_tokens, all.total_tokens, all.cost),
             (Some(133), Some(179), Some(500))

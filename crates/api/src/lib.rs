@@ -6,6 +6,7 @@
 
 pub mod accepted;
 pub mod attribute;
+pub mod budgets;
 pub mod columns;
 pub mod conversation;
 pub mod export;
@@ -15,6 +16,7 @@ pub mod mcp_mesh;
 pub mod metrics;
 pub mod params;
 pub mod preview;
+pub mod prices;
 pub mod problem;
 pub mod query;
 pub mod recording;
@@ -28,6 +30,10 @@ pub mod status;
 pub mod stream;
 pub mod trace;
 pub mod usage;
+pub mod usage_calls;
+pub mod usage_export;
+pub mod usage_query;
+pub mod usage_rows;
 
 pub use accepted::Accepted;
 pub use attribute::{AttributeFilter, Comparison};
@@ -37,7 +43,7 @@ pub use logs::{Log, LogPage};
 pub use metrics::{Increase, MetricDetail, MetricInfo, MetricList, MetricSample, MetricSeries};
 pub use params::Params;
 pub use problem::Problem;
-pub use query::{ListQuery, LogQuery, SeriesQuery, TimeRange, UsageGroupBy, UsageQuery};
+pub use query::{ListQuery, LogQuery, SeriesQuery, TimeRange};
 pub use recording::{NewRecording, Recording, RecordingKind, RecordingList, RecordingState};
 pub use services::{Service, ServiceList, ServiceQuery};
 pub use session::{Project, ProjectList, Quantiles, Session, SessionDetail, SessionPage, SessionStatus};
@@ -52,9 +58,12 @@ pub use status::{
 pub use stream::StreamQuery;
 pub use trace::{TraceDetail, TracePage, TraceSummary};
 pub use usage::{
-    RunLatencyBucket, UsageBucket, UsageGroup, UsageMeasures, UsageReport, UsageRow, UsageRowPage,
-    UsageTotals,
+    HeatCell, RunLatencyBucket, UsageBucket, UsageGroup, UsageHeatMap, UsageMeasures, UsagePeriod,
+    UsageReport, UsageTotals,
 };
+pub use usage_calls::UsageCalls;
+pub use usage_query::{Bucket, UsageGroupBy, UsageKey, UsageOrder, UsageQuery};
+pub use usage_rows::{AppliedPrice, UsageDispute, UsageRow, UsageRowPage, UsageSource};
 
 /// Media type of [`columns`].
 pub const COLUMNS_MEDIA_TYPE: &str = "application/vnd.meshscope.columns";

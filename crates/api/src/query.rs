@@ -6,6 +6,8 @@ use crate::problem::Problem;
 use crate::session_view::SessionOrder;
 use meshscope_model::{System, TraceId};
 
+pub use crate::usage_query::UsageGroupBy;
+
 /// How many entries a page has when `limit` is not given.
 pub const DEFAULT_LIMIT: u32 = 100;
 /// The largest `limit`.
@@ -441,146 +443,6 @@ impl SeriesQuery {
     }
 }
 
-/// What usage can be grouped by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UsageGroupBy {
-    /// The tenant.
-    Project,
-    /// The session.
-    Session,
-    /// The room.
-    Room,
-    /// Who acted.
-    Agent,
-    /// Role of the agent.
-    Role,
-    /// The model.
-    Model,
-    /// Its provider.
-    Provider,
-    /// The tool.
-    Tool,
-    /// `service.name`.
-    Service,
-    /// The dialect.
-    System,
-}
-
-impl UsageGroupBy {
-    /// Every grouping, in the order of the documentation.
-    pub const ALL: [Self; 10] = [
-        Self::Project,
-        Self::Session,
-        Self::Room,
-        Self::Agent,
-        Self::Role,
-        Self::Model,
-        Self::Provider,
-        Self::Tool,
-        Self::Service,
-        Self::System,
-    ];
-
-    /// The word in the URL.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Project => "project",
-            Self::Session => "session",
-            Self::Room => "room",
-            Self::Agent => "agent",
-            Self::Role => "role",
-            Self::Model => "model",
-            Self::Provider => "provider",
-            Self::Tool => "tool",
-            Self::Service => "service",
-            Self::System => "system",
-        }
-    }
-
-    /// The grouping named `word`.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|by| by.as_str() == word)
-    }
-}
-
-/// What usage can be asked for; the filters also choose the rows of `/usage/rows`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct UsageQuery {
-    /// The filters shared with the lists.
-    pub list: ListQuery,
-    /// Width of a bucket in ns; `None` chooses one that gives about 60 buckets.
-    pub bucket_ns: Option<i64>,
-    /// Grouping.
-    pub by: Option<UsageGroupBy>,
-    /// Only this provider.
-    pub provider: Option<String>,
-    /// Only this tool.
-    pub tool: Option<String>,
-    /// Only this service.
-    pub service: Option<String>,
-    /// Only this role.
-    pub role: Option<String>,
-}
-
-/// Words for widths of buckets.
-pub const BUCKETS: [(&str, i64); 8] = [
-    ("1s", meshscope_model::time::SECOND),
-    ("10s", 10 * meshscope_model::time::SECOND),
-    ("1m", meshscope_model::time::MINUTE),
-    ("5m", 5 * meshscope_model::time::MINUTE),
-    ("15m", 15 * meshscope_model::time::MINUTE),
-    ("1h", meshscope_model::time::HOUR),
-    ("6h", 6 * meshscope_model::time::HOUR),
-    ("1d", meshscope_model::time::DAY),
-];
-
-impl UsageQuery {
-    const OWN: [&str; 6] = ["bucket", "by", "provider", "tool", "service", "role"];
-
-    /// Reads a query string.
-    pub fn read(params: &Params) -> Result<Self, Problem> {
-        let (own, shared): (Vec<_>, Vec<_>) = params
-            .0
-            .iter()
-            .cloned()
-            .partition(|(key, _)| Self::OWN.contains(&key.as_str()));
-        let own = Params(own);
-        let bucket = own.one_of("bucket", &BUCKETS.map(|(word, _)| word))?;
-        let by = own.one_of("by", &UsageGroupBy::ALL.map(UsageGroupBy::as_str))?;
-        Ok(Self {
-            list: ListQuery::read(&Params(shared))?,
-            bucket_ns: BUCKETS
-                .iter()
-                .find(|(word, _)| Some(*word) == bucket)
-                .map(|(_, ns)| *ns),
-            by: by.and_then(UsageGroupBy::parse),
-            provider: text(&own, "provider"),
-            tool: text(&own, "tool"),
-            service: text(&own, "service"),
-            role: text(&own, "role"),
-        })
-    }
-
-    /// Writes the query string that reads back to the same.
-    #[must_use]
-    pub fn write(&self) -> Params {
-        let mut params = self.list.write();
-        let word = BUCKETS
-            .iter()
-            .find(|(_, ns)| Some(*ns) == self.bucket_ns)
-            .map(|(word, _)| word);
-        params.set("bucket", word);
-        params.set("by", self.by.map(UsageGroupBy::as_str));
-        params.set("provider", self.provider.as_ref());
-        params.set("tool", self.tool.as_ref());
-        params.set("service", self.service.as_ref());
-        params.set("role", self.role.as_ref());
-        params
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -603,8 +465,6 @@ mod tests {
             ListQuery::read(&Params::parse("order=cost")).is_err(),
             "only sessions are ordered"
         );
-        let usage = UsageQuery::read(&Params::parse("bucket=1h&by=model&provider=openai&room=r")).unwrap();
-        assert_eq!(UsageQuery::read(&usage.write()).unwrap(), usage);
         let logs = LogQuery::read(&Params::parse("severity=warn&session=s")).unwrap();
         assert_eq!(logs.min_severity, Some(13));
         assert_eq!(LogQuery::read(&logs.write()).unwrap(), logs);

@@ -39,7 +39,7 @@ pub(crate) fn understood(span: Span, prices: &Prices) -> SpanEntry {
     let mut facts = semconv::span(&span);
     facts.origin = origin(facts.origin);
     semconv::last_resort(&span, &mut facts);
-    prices.apply(&mut facts);
+    prices.apply(&mut facts, span.start_time);
     SpanEntry { span, facts }
 }
 
@@ -64,6 +64,7 @@ pub(crate) fn fill(dir: &Path, workload: &Workload, logs: bool) -> Result<Filled
         filled.writing += begin.elapsed();
     }
     let begin = Instant::now();
+    store.sum_up_all().map_err(engine)?;
     store.close().map_err(engine)?;
     drop(store);
     filled.closing = begin.elapsed();

@@ -96,7 +96,7 @@ impl Bookkeeper {
     pub(crate) fn new(workload: Workload) -> Self {
         let table = Prices::built_in();
         let price = |(provider, model): (&str, &str)| {
-            let (_, price) = table.find(Some(provider), model)?;
+            let (_, price) = table.find(Some(provider), model, i64::MAX)?;
             let input = price.tokens.input?;
             Some([
                 input,
@@ -230,7 +230,7 @@ mod tests {
         let (prices, mut found) = (Prices::built_in(), Calls::default());
         let mut claimed = 0;
         for entry in &mut batch.spans {
-            prices.apply(&mut entry.facts);
+            prices.apply(&mut entry.facts, entry.span.start_time);
             let failed = entry.facts.error.is_some() && !entry.facts.blocked;
             let Some(usage) = &entry.facts.usage else { continue };
             if usage.claim {

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod charts;
 mod columns;
 mod console;
 mod crash;
@@ -36,6 +37,7 @@ const HELP: &str = "cargo xtask bench WHAT
   console [SECONDS]      the console in a browser: from a span's export to its row, and frames and memory at 10,000 records/s
   paint [RUNS]           first paint and first row of the studio from a cold cache
   waterfall [SPANS]      traces of up to so many spans in the browser: first rows, all rows, frames, search, memory
+  charts [POINTS]        a series of up to so many points: reduced on the host, drawn in the browser
   all [SPANS]            all of them
 
 cargo xtask crash [--kills N] [--seed N]        kill -9 under load; nothing lost, nothing doubled
@@ -108,6 +110,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             Ok(())
         }
         "waterfall" => runtime()?.block_on(waterfall::run(spans as u64)),
+        "charts" => runtime()?.block_on(charts::run(spans as u64)),
         "crash" => crash::run(crash::Options {
             kills: args.option("kills").unwrap_or(50),
             seed: args.option("seed").unwrap_or_else(seed_of_now),
@@ -121,7 +124,8 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             runtime()?.block_on(live::run(spans as u64));
             runtime()?.block_on(paint::run(5));
             runtime()?.block_on(console::run(60))?;
-            runtime()?.block_on(waterfall::run(spans as u64))
+            runtime()?.block_on(waterfall::run(spans as u64))?;
+            runtime()?.block_on(charts::run(spans as u64))
         }
         _ => {
             print!("{HELP}");

@@ -152,7 +152,12 @@ fn done(decoded: Result<Decoded, DecodeError>) -> usize {
         ));
     }
     for used in batch.points.iter_mut().filter_map(|entry| entry.usage.as_mut()) {
-        PRICES.apply_usage(used.provider.as_deref(), used.model.as_deref(), &mut used.usage);
+        PRICES.apply_usage(
+            used.provider.as_deref(),
+            used.model.as_deref(),
+            &mut used.usage,
+            0,
+        );
     }
     std::hint::black_box(rejected.message());
     batch.len()
@@ -160,7 +165,7 @@ fn done(decoded: Result<Decoded, DecodeError>) -> usize {
 
 fn span(entry: &mut SpanEntry) {
     semconv::last_resort(&entry.span, &mut entry.facts);
-    PRICES.apply(&mut entry.facts);
+    PRICES.apply(&mut entry.facts, entry.span.start_time);
     let (span, system) = (&entry.span, entry.facts.origin.system);
     let messages = messages::of_span(system, &span.name, &span.attributes, &span.events);
     std::hint::black_box((messages, span.duration(), mcp_mesh::standing(span)));
@@ -206,7 +211,7 @@ fn prices(body: &[u8]) -> usize {
         ..meshscope_model::Usage::default()
     };
     for model in ["gpt-4o", "m1", "", "claude-opus-4-20250514"] {
-        std::hint::black_box(prices.cost(Some("openai"), model, &usage));
+        std::hint::black_box(prices.cost(Some("openai"), model, &usage, 0));
     }
     1
 }

@@ -17,6 +17,7 @@ pub mod hit;
 mod lanes;
 pub mod minimap;
 pub mod profile;
+pub mod reduce;
 pub mod rows;
 pub mod stretches;
 pub mod text;

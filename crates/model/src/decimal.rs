@@ -77,6 +77,27 @@ pub mod option {
     }
 }
 
+/// The same for a list.
+pub mod list {
+    use super::Decimal;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Wrapped<T: Decimal>(#[serde(with = "super")] T);
+
+    /// Writes a list of decimal strings.
+    pub fn serialize<T: Decimal, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(ToString::to_string))
+    }
+
+    /// Reads a list of decimal strings or JSON integers.
+    pub fn deserialize<'de, T: Decimal, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+        let values = Vec::<Wrapped<T>>::deserialize(deserializer)?;
+        Ok(values.into_iter().map(|wrapped| wrapped.0).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;

@@ -156,6 +156,12 @@ impl Operation {
         }
     }
 
+    /// The operation named `word`, one of [`Operation::as_str`].
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.as_str() == word)
+    }
+
     /// The operation stored as `n`; unknown numbers are `Other`.
     #[must_use]
     pub fn from_number(n: u8) -> Self {

@@ -22,6 +22,14 @@ impl Resource {
     pub fn service(&self) -> &str {
         self.attributes.text("service.name").unwrap_or("unknown_service")
     }
+
+    /// `service.version`, when there is one.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.attributes
+            .text("service.version")
+            .filter(|version| !version.is_empty())
+    }
 }
 
 /// The instrumentation scope: the library, module or agent that made the record.

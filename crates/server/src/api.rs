@@ -1,9 +1,16 @@
 //! The query API under `/api/v1`, and its OpenAPI document.
 
 use crate::app::{App, now};
+use crate::budgets::{
+    __path_budgets, __path_remove_budget, __path_set_budget, budgets, remove_budget, set_budget,
+};
 use crate::doors::{__path_developer_frames, __path_developer_logs, developer_frames, developer_logs};
 use crate::life::{__path_backup, __path_export, backup, export};
 use crate::live::route::{__path_stream, stream};
+use crate::price_api::{
+    __path_add_price, __path_change_price, __path_price_list, __path_remove_price, __path_reprice, add_price,
+    change_price, price_list, remove_price, reprice,
+};
 use crate::recordings::{
     __path_add_recording, __path_append_recording, __path_list_recordings, __path_recording_bytes,
     __path_recording_offset, __path_remove_recording, add_recording, append_recording, list_recordings,
@@ -20,13 +27,17 @@ use crate::trace::{
     __path_conversation, __path_export_trace, __path_search, __path_span, __path_trace, __path_value,
     conversation, export_trace, search, span, trace, value,
 };
+use crate::usage::{
+    __path_usage, __path_usage_calls, __path_usage_latency, __path_usage_rows, usage, usage_calls,
+    usage_latency, usage_rows,
+};
 use crate::{prices, process};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use meshscope_api::{
     Gap, ListQuery, LiveStatus, LogPage, LogQuery, MetricDetail, MetricList, Params, Position, Problem,
-    ProjectList, Queue, SeriesQuery, ServerStatus, TracePage, UsageQuery, UsageReport, UsageRowPage,
+    ProjectList, Queue, SeriesQuery, ServerStatus, TracePage,
 };
 use meshscope_model::TraceId;
 use serde::Serialize;
@@ -82,6 +93,12 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(metric))
         .routes(routes!(usage))
         .routes(routes!(usage_rows))
+        .routes(routes!(usage_latency))
+        .routes(routes!(usage_calls))
+        .routes(routes!(price_list, add_price))
+        .routes(routes!(change_price, remove_price))
+        .routes(routes!(reprice))
+        .routes(routes!(budgets, set_budget, remove_budget))
         .routes(routes!(stream))
         .routes(routes!(export))
         .routes(routes!(backup))
@@ -167,7 +184,7 @@ async fn status(State(app): State<Arc<App>>) -> Answer {
         store,
         listeners: app.listeners.clone(),
         mcp_mesh: app.mesh.get(),
-        prices: prices::status(&app.prices, &app.config),
+        prices: prices::status(&app.prices(), &app.config),
         retention: app.config.retention.clone(),
         problems: app.stats.problems(),
     })
@@ -265,42 +282,4 @@ async fn metric(State(app): State<Arc<App>>, Path(name): Path<String>, RawQuery(
     json(&found(metric, || {
         format!("there is no metric {name:?} in this range")
     })?)
-}
-
-/// Usage in buckets, groups and totals, from the ledger.
-#[utoipa::path(get, path = "/api/v1/usage",
-    params(
-        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
-        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
-        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
-        ("bucket" = Option<String>, Query, description = "`1s`, `10s`, `1m`, `5m`, `15m`, `1h`, `6h` or `1d`"),
-        ("by" = Option<String>, Query, description = "project session room agent role model provider tool service system"),
-        ("session" = Option<String>, Query, description = "Only this session"),
-        ("room" = Option<String>, Query, description = "Only this room"),
-        ("agent" = Option<String>, Query, description = "Only this agent"),
-        ("role" = Option<String>, Query, description = "Only this role"),
-        ("model" = Option<String>, Query, description = "Only this model"),
-        ("provider" = Option<String>, Query, description = "Only this provider"),
-        ("tool" = Option<String>, Query, description = "Only this tool"),
-        ("service" = Option<String>, Query, description = "Only this service"),
-        ("system" = Option<String>, Query, description = "Only this agent system"),
-    ),
-    responses((status = 200, body = UsageReport), (status = 400, body = Problem)))]
-async fn usage(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
-    let query = UsageQuery::read(&params(query))?;
-    json(&app.ask(move |store| store.usage(&query, now())).await?)
-}
-
-/// The ledger rows under a figure of `/usage`, newest first; takes the same filters.
-#[utoipa::path(get, path = "/api/v1/usage/rows",
-    params(
-        ("limit" = Option<u32>, Query, description = "Entries of a page, 1 to 10,000, 100 by default"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
-        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
-    ),
-    responses((status = 200, body = UsageRowPage), (status = 400, body = Problem)))]
-async fn usage_rows(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
-    let query = UsageQuery::read(&params(query))?;
-    json(&app.ask(move |store| store.usage_rows(&query, now())).await?)
 }

@@ -7,10 +7,11 @@ use crate::recordings::Uploads;
 use crate::stats::Stats;
 use meshscope_analysis::Prices;
 use meshscope_api::Listener;
+use meshscope_api::budgets::Budget;
 use meshscope_store::Store;
 use meshscope_store::writer::Writer;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 
@@ -22,7 +23,10 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) writer: Writer,
-    pub(crate) prices: Prices,
+    prices: RwLock<Arc<Prices>>,
+    budgets: RwLock<Vec<Budget>>,
+    /// Held by who changes what the server keeps in files of its own.
+    pub(crate) changing: Mutex<()>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) started_at: i64,
@@ -48,6 +52,7 @@ impl App {
         hub: Arc<Hub>,
         listeners: Vec<Listener>,
         prices: Prices,
+        budgets: Vec<Budget>,
     ) -> Self {
         let queries = Arc::new(Semaphore::new(QUERIES));
         Self {
@@ -55,7 +60,9 @@ impl App {
             config,
             store,
             writer,
-            prices,
+            prices: RwLock::new(Arc::new(prices)),
+            budgets: RwLock::new(budgets),
+            changing: Mutex::default(),
             stats,
             listeners,
             started_at: now(),
@@ -64,6 +71,29 @@ impl App {
             stopping: AtomicBool::new(false),
             queries,
         }
+    }
+
+    /// The price tables as they are now.
+    pub(crate) fn prices(&self) -> Arc<Prices> {
+        Arc::clone(&self.prices.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Prices by these tables from now on.
+    pub(crate) fn set_prices(&self, prices: Prices) {
+        *self.prices.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(prices);
+    }
+
+    /// The budgets as they are now.
+    pub(crate) fn budgets(&self) -> Vec<Budget> {
+        self.budgets
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Keeps these budgets from now on.
+    pub(crate) fn set_budgets(&self, budgets: Vec<Budget>) {
+        *self.budgets.write().unwrap_or_else(PoisonError::into_inner) = budgets;
     }
 
     /// Notes that the server takes nothing more, and ends what would otherwise go on.

@@ -90,6 +90,7 @@ pub(crate) fn refusal_of(error: &StoreError) -> Problem {
             "cursor",
             format!("{error}: give `next_cursor` of the page before, or leave it out for the first page"),
         ),
+        StoreError::Asked { parameter, .. } => Problem::invalid_parameter(parameter, error.to_string()),
         StoreError::Full { .. } | StoreError::Lost { .. } => Problem::unavailable(error.to_string()),
         StoreError::Project(_) => Problem::invalid_parameter("project", error.to_string()),
         StoreError::Place(_) => Problem::invalid_parameter("destination", error.to_string()),

@@ -57,7 +57,7 @@ pub(crate) async fn ingest_with(
     let worker = Arc::clone(app);
     let decoded = tokio::task::spawn_blocking(move || -> Result<Decoded, Problem> {
         let mut decoded = read().map_err(|error| Problem::invalid_body(error.to_string()))?;
-        complete(&worker.prices, &mut decoded.batch, &fallback);
+        complete(&worker.prices(), &mut decoded.batch, &fallback);
         Ok(decoded)
     });
     let decoded = decoded.await.unwrap_or_else(|error| {
@@ -108,7 +108,7 @@ pub(crate) fn complete(prices: &Prices, batch: &mut Batch, fallback: &Fallback) 
     for entry in &mut batch.spans {
         place(&mut entry.facts.origin);
         semconv::last_resort(&entry.span, &mut entry.facts);
-        prices.apply(&mut entry.facts);
+        prices.apply(&mut entry.facts, entry.span.start_time);
     }
     for entry in &mut batch.logs {
         place(&mut entry.origin);
@@ -122,7 +122,7 @@ pub(crate) fn complete(prices: &Prices, batch: &mut Batch, fallback: &Fallback) 
             ..
         }) = &mut entry.usage
         {
-            prices.apply_usage(provider.as_deref(), model.as_deref(), usage);
+            prices.apply_usage(provider.as_deref(), model.as_deref(), usage, entry.point.time);
         }
     }
 }

@@ -89,10 +89,10 @@ fn send_lines(app: &Arc<App>, query: ExportQuery) -> Response {
 }
 
 /// A file on its way out, removed in the end.
-struct Passing(PathBuf);
+pub(crate) struct Passing(pub(crate) PathBuf);
 
 impl Passing {
-    fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         Self(dir.join(format!(".export-{}-{n}.parquet", std::process::id())))
@@ -109,7 +109,7 @@ impl Drop for Passing {
     }
 }
 
-async fn send_file(passing: Passing) -> Answer {
+pub(crate) async fn send_file(passing: Passing) -> Answer {
     let opened = tokio::fs::File::open(&passing.0).await;
     let opened = opened.map_err(|error| Problem::internal(format!("the export cannot be read: {error}")))?;
     let types = [(header::CONTENT_TYPE, "application/vnd.apache.parquet")];

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::config::Config;
-use meshscope_analysis::{PriceTable, Prices};
+use meshscope_analysis::{PriceTable, Prices, cost};
 use meshscope_api::status::{PriceTableInfo, PricesStatus};
 use meshscope_model::Usage;
 use meshscope_store::{Store, StoreError};
@@ -41,12 +41,7 @@ pub(crate) fn price_past(
     store: &dyn Store,
     go_on: impl Fn() -> bool,
 ) -> Result<u64, StoreError> {
-    let price = |provider: Option<&str>, model: &str, usage: &Usage| {
-        let version = prices.find(provider, model)?.0.to_owned();
-        let mut usage = usage.clone();
-        prices.apply_usage(provider, Some(model), &mut usage);
-        Some((usage.cost_pico_usd?, version))
-    };
+    let price = of(prices);
     let mut all = 0;
     while go_on() {
         match store.price(&price)? {
@@ -57,11 +52,22 @@ pub(crate) fn price_past(
     Ok(all)
 }
 
+/// What the store asks for: the cost of a call by these tables, and the version of the one it comes
+/// from.
+pub(crate) fn of(
+    prices: &Prices,
+) -> impl Fn(Option<&str>, &str, &Usage, i64) -> Option<(i64, String)> + Sync {
+    |provider, model, usage, at| {
+        let (version, price) = prices.find(provider, model, at)?;
+        Some((cost::cost(price, usage)?, version.to_owned()))
+    }
+}
+
 /// The same beside everything else, for a start that need not wait for it.
 pub(crate) fn price_past_beside(app: &Arc<App>, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
     let app = Arc::clone(app);
     tokio::task::spawn_blocking(
-        move || match price_past(&app.prices, &*app.store, || !*stopped.borrow()) {
+        move || match price_past(&app.prices(), &*app.store, || !*stopped.borrow()) {
             Ok(0) => {}
             Ok(calls) => tracing::info!(calls, "calls of the past have a price now"),
             Err(error) => tracing::error!(%error, "calls of the past could not be priced"),

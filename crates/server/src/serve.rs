@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::live::Hub;
 use crate::stats::Stats;
 use crate::studio::Studio;
-use crate::{api, auth, grpc, health, mcp_mesh, metrics, otlp, prices, recordings, retention};
+use crate::{api, auth, budgets, grpc, health, mcp_mesh, metrics, otlp, prices, recordings, retention};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Method, header};
@@ -107,6 +107,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         .map_err(|error| error.to_string())?
         .map_err(|error| error.to_string())?;
     let prices = prices::load(&config)?;
+    let budgets = budgets::load(&config)?;
     let stats = Arc::new(Stats::default());
     let position = store.position().map_err(|error| error.to_string())?;
     let hub = Arc::new(Hub::new(position, config.stream_buffer, config.stream_behind));
@@ -125,7 +126,9 @@ pub async fn start(config: Config) -> Result<Running, String> {
         listener("otlp_http", otlp_http),
         listener("otlp_grpc", otlp_grpc),
     ];
-    let app = Arc::new(App::new(config, store, writer, stats, hub, listeners, prices));
+    let app = Arc::new(App::new(
+        config, store, writer, stats, hub, listeners, prices, budgets,
+    ));
 
     let (stop, stopped) = watch::channel(false);
     let (stop_api, api_stopped) = watch::channel(false);

@@ -16,13 +16,16 @@ use hashbrown::HashMap;
 use meshscope_analysis::TraceSession;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
+use meshscope_api::prices::{Reprice, RepriceReport, UnpricedModel};
 use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
+use meshscope_api::usage_export::Table;
+use meshscope_api::usage_query::LatencyOf;
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, NewRecording, ProjectList, Recording,
     SeriesQuery, ServiceList, ServiceQuery, SessionDetail, SessionLogQuery, SessionLogs, SessionPage,
-    SessionTotals, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport,
-    UsageRowPage,
+    SessionTotals, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageCalls, UsageHeatMap,
+    UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanEntry, SpanId, TraceId, Usage};
 use std::ops::ControlFlow;
@@ -34,6 +37,14 @@ pub enum StoreError {
     /// A cursor that this list did not give out.
     #[error("the cursor is not one that this list gave out")]
     Cursor,
+    /// Something was asked for that cannot be.
+    #[error("{detail}")]
+    Asked {
+        /// The parameter.
+        parameter: &'static str,
+        /// What is wrong with it, and what would be right.
+        detail: String,
+    },
     /// Another process has the files open.
     #[error("the store at {path} is open in another process: {detail}")]
     Locked {
@@ -125,9 +136,9 @@ impl StoreError {
     }
 }
 
-/// What a call costs: from provider, model and usage to pico-dollars and the version of the
-/// price table.
-pub type PriceOf<'a> = dyn Fn(Option<&str>, &str, &Usage) -> Option<(i64, String)> + 'a;
+/// What a call costs: from provider, model, usage and its moment (ns since the epoch) to pico-dollars
+/// and the version of the price table.
+pub type PriceOf<'a> = dyn Fn(Option<&str>, &str, &Usage, i64) -> Option<(i64, String)> + Sync + 'a;
 
 /// A piece of a trace as columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -306,13 +317,27 @@ pub trait Store: Send + Sync + 'static {
     /// Usage in buckets, groups and totals.
     fn usage(&self, query: &UsageQuery, now: i64) -> Result<UsageReport, StoreError>;
 
-    /// The ledger rows under a figure of [`Store::usage`], newest first.
+    /// How long calls, or runs, of a selection took.
+    fn usage_latency(&self, query: &UsageQuery, of: LatencyOf, now: i64) -> Result<UsageHeatMap, StoreError>;
+
+    /// The calls of a selection as columns.
+    fn usage_calls(&self, query: &UsageQuery, now: i64) -> Result<UsageCalls, StoreError>;
+
+    /// The ledger rows under a figure of [`Store::usage`], in the order asked for.
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError>;
 
     /// Gives rows of the ledger that have no cost the one that `price` knows by now, some of them
     /// in one call; returns how many, 0 when none is left that it knows. A cost that is there stays:
     /// it names the table it was computed from.
     fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError>;
+
+    /// Models that calls without a cost name, those with the most calls first.
+    fn unpriced(&self) -> Result<Vec<UnpricedModel>, StoreError>;
+
+    /// Gives the rows of the ledger that `which` chooses the cost that `price` knows now, or tells what
+    /// that would change. A cost that an agent reported stays, and so does that of a model which has no
+    /// price now. It is one transaction.
+    fn reprice(&self, which: &Reprice, price: &PriceOf<'_>) -> Result<RepriceReport, StoreError>;
 
     /// Traces of MCP Mesh that ended or went silent, the latest end first.
     fn mesh_search(&self, query: &TraceSearch, now: i64) -> Result<FoundTraces, StoreError>;
@@ -371,6 +396,9 @@ pub trait Store: Send + Sync + 'static {
         signal: ExportSignal,
         path: &Path,
     ) -> Result<u64, StoreError>;
+
+    /// Writes tables that have the same columns to one Parquet file.
+    fn write_tables(&self, tables: &[Table], path: &Path) -> Result<(), StoreError>;
 
     /// Copies the store as it is now into the directory `destination`, which must not be there or
     /// be empty, and opens the copy to see that it is whole. Writers and readers go on meanwhile.

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use meshscope_api::query::{LogQuery, SeriesQuery, TimeRange, UsageGroupBy, UsageQuery};
 use meshscope_api::session::SessionStatus;
 use meshscope_api::{ListQuery, Session};
+use meshscope_api::{LogQuery, SeriesQuery, TimeRange, UsageGroupBy, UsageQuery};
 use meshscope_model::{AttributeValue, Batch, KeyValue, Operation, SpanEntry, System, Tokens, Usage};
 use meshscope_store::writer::{WriteError, Writer};
 use meshscope_store::{DuckDb, Options, Store, StoreError};
@@ -210,7 +210,7 @@ fn usage_sessions_and_traces_agree() {
         .usage(
             &UsageQuery {
                 list: all(),
-                by: Some(UsageGroupBy::Session),
+                by: vec![UsageGroupBy::Session.into()],
                 ..UsageQuery::default()
             },
             NOW,

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use meshscope_api::ListQuery;
-use meshscope_api::query::{TimeRange, UsageGroupBy, UsageQuery};
+use meshscope_api::{TimeRange, UsageGroupBy, UsageQuery};
 use meshscope_model::Batch;
 use meshscope_store::{DuckDb, Store};
 use meshscope_telemetry::{
@@ -107,7 +107,7 @@ fn told(store: &DuckDb) -> (Vec<String>, String, String) {
     traces.sort();
     let usage = UsageQuery {
         list,
-        by: Some(UsageGroupBy::Model),
+        by: vec![UsageGroupBy::Model.into()],
         ..UsageQuery::default()
     };
     let report = store.usage(&usage, NOW).unwrap();

@@ -1,12 +1,12 @@
 //! What is shown, copied as lines or downloaded as JSON.
 
 use super::follow::Console;
+use crate::components::save::save_parts;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use meshscope_model::time::to_rfc3339;
-use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, HtmlAnchorElement, Url};
 
 /// Copies the records that are shown, a line each.
 pub(crate) fn copy(console: Console) {
@@ -52,16 +52,5 @@ pub(crate) fn download(console: Console) {
     if count.is_none() {
         return;
     }
-    if let Err(error) = offer(&lines, "meshscope-logs.jsonl") {
-        leptos::logging::error!("the records cannot be downloaded: {error:?}");
-    }
-}
-
-fn offer(parts: &js_sys::Array, name: &str) -> Result<(), JsValue> {
-    let url = Url::create_object_url_with_blob(&Blob::new_with_str_sequence(parts)?)?;
-    let link: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
-    link.set_href(&url);
-    link.set_download(name);
-    link.click();
-    Url::revoke_object_url(&url)
+    save_parts(&lines, "application/x-ndjson", "meshscope-logs.jsonl");
 }

@@ -2,15 +2,15 @@
 //! metrics tell of it.
 
 use super::metrics::{Place, params};
-use crate::charts::{Chart, Data, Kind, top_groups};
+use crate::charts::Chart;
 use crate::client::{self, use_fetch};
-use crate::pages::metrics::plain;
 use crate::pages::sessions::{cost, tokens as counted};
+use crate::pages::usage::{group_name, tokens_by_group};
 use leptos::prelude::*;
 use meshscope_api::{UsageGroup, UsageReport};
 
-/// Steps of the chart at the most.
-const STEPS: i64 = 1_000;
+/// Models with a series of their own.
+const MODELS: u32 = 5;
 
 /// The chart and the costs; nothing where no call is known.
 pub(super) fn tokens(place: Memo<Place>, since: Memo<Option<i64>>) -> AnyView {
@@ -20,6 +20,7 @@ pub(super) fn tokens(place: Memo<Place>, since: Memo<Option<i64>>) -> AnyView {
         move |(place, since), abort| {
             let mut params = params(place, since);
             params.set("by", Some("model"));
+            params.set("top", Some(MODELS));
             let origin = origin.clone();
             async move { client::get::<UsageReport>(&origin, "usage", &params, abort.as_ref()).await }
         },
@@ -34,24 +35,7 @@ pub(super) fn tokens(place: Memo<Place>, since: Memo<Option<i64>>) -> AnyView {
 }
 
 fn chart(report: &UsageReport) -> AnyView {
-    let step = report.bucket_ns.max(1);
-    let start = report.from.div_euclid(step) * step;
-    let steps = (report.to.saturating_sub(start) / step + 1).clamp(1, STEPS) as usize;
-    let point = |bucket: &meshscope_api::UsageBucket| {
-        let at = usize::try_from(bucket.start.saturating_sub(start) / step).ok()?;
-        let tokens = bucket.measures.tokens.total? as f64;
-        Some((at, bucket.group.clone().unwrap_or_default(), tokens))
-    };
-    let data = Data {
-        kind: Kind::Stacked,
-        start,
-        step,
-        steps,
-        series: top_groups(steps, report.buckets.iter().filter_map(point)),
-        format: plain,
-        heat: None,
-        dots: Vec::new(),
-    };
+    let data = tokens_by_group(report);
     let models: Vec<AnyView> = report.groups.iter().map(model).collect();
     view! {
         <div class="multiples tokens">
@@ -65,13 +49,9 @@ fn chart(report: &UsageReport) -> AnyView {
 
 fn model(group: &UsageGroup) -> AnyView {
     let measures = &group.measures;
-    let name = if group.group.is_empty() {
-        "no model"
-    } else {
-        &group.group
-    };
+    let name = group_name(group);
     view! {
-        <tr><td class="title">{name.to_owned()}</td>
+        <tr><td class="title">{name}</td>
             <td class="num">{counted(measures.tokens.total)}" tokens"</td>
             <td class="num">{cost(measures.cost_pico_usd, measures.unpriced_calls > 0)}</td></tr>
     }

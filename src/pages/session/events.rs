@@ -9,7 +9,7 @@ use meshscope_api::Lifecycle;
 use meshscope_layout::format;
 use std::sync::Arc;
 
-const HEADS: [&str; 3] = ["After", "What", "Of what"];
+const HEADS: [&str; 3] = ["#After", "What", "Of what"];
 
 /// The mark and the word of a kind of event: colour never stands alone.
 pub(super) fn look(kind: Lifecycle) -> (&'static str, &'static str) {
@@ -143,7 +143,7 @@ fn event_row(place: u32, first: i64, focus: Focus) -> Option<AnyView> {
     let mine = span.clone();
     let on = move || mine.is_some() && focus.shown.span.with(|span| *span == mine);
     let choose = move |_| patch(span.clone(), log);
-    let class = format!("grid-row event is-{}", event.kind.as_str());
+    let class = format!("grid-row happened is-{}", event.kind.as_str());
     let view = view! {
         <div class=class role="row" class:on=on on:click=choose>
             <div role="gridcell" class="cell num muted">{rows::after(event.at, first)}</div>

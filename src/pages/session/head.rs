@@ -9,10 +9,13 @@ use crate::pages::sessions::{cost, tokens};
 use crate::state::use_href;
 use leptos::prelude::*;
 use leptos_router::components::A;
-use meshscope_analysis::State;
+use meshscope_analysis::{LaneKind, State};
 use meshscope_api::Session;
 use meshscope_api::params::encode;
 use meshscope_layout::format;
+
+/// Tools at work that are named.
+const NAMED: usize = 3;
 
 /// How the session stands at the instant, or all of it.
 pub(super) fn use_state(focus: Focus) -> Memo<State> {
@@ -36,21 +39,18 @@ pub(super) fn head(focus: Focus) -> AnyView {
             .with(|detail| detail.as_ref().map(|detail| detail.session.clone()))
     };
     view! {
-        {move || session().map(|session| heading(&session, focus))}
+        {move || session().map(|session| heading(&session))}
         {figures(focus)}
         {move || session().map(|session| place(&session))}
     }
     .into_any()
 }
 
-fn heading(s: &Session, focus: Focus) -> AnyView {
-    let runs = focus.viewed.detail.value.with(|detail| {
-        let runs = detail.iter().flat_map(|detail| &detail.runs);
-        runs.take(1).map(|run| run.trace_id.to_string()).next()
-    });
+fn heading(s: &Session) -> AnyView {
     let href = use_href();
-    let compare = runs.map(|run| {
-        let to = href(&format!("/sessions?pick={}&run={run}", encode(&s.session_id)));
+    let compare = (s.traces > 0).then(|| {
+        // The list knows what is picked by the id as a path takes it.
+        let to = href(&format!("/sessions?pick={}", encode(&encode(&s.session_id))));
         view! { <A href=to attr:class="pill" attr:title="Choose another session to compare this one with">"Compare\u{2026}"</A> }
     });
     view! {
@@ -140,14 +140,44 @@ fn figures(focus: Focus) -> AnyView {
             (errors, blocked) => format!("{errors} failed, {blocked} blocked"),
         }
     };
-    let tools = move || {
-        at.get().map(|_| {
-            figure(
-                "Tools at work",
-                move || state.get().tools.to_string(),
-                String::new(),
+    let working = move || {
+        let at = at.get().unwrap_or(i64::MAX);
+        let names = focus.viewed.held.with(|held| {
+            let held = held.as_ref()?;
+            let lane = held
+                .timeline
+                .lanes
+                .iter()
+                .find(|lane| lane.kind == LaneKind::Tools)?;
+            let columns = &held.loaded.columns;
+            let name = |place: u32| {
+                let row = lane.stretches.get(place as usize)?.row as usize;
+                let tool = columns.tool.get(row).map(|tool| columns.string(*tool));
+                Some(
+                    tool.filter(|tool| !tool.is_empty())
+                        .unwrap_or(columns.name(row))
+                        .to_owned(),
+                )
+            };
+            Some(
+                held.moments
+                    .tools
+                    .open_at(at, NAMED)
+                    .into_iter()
+                    .filter_map(name)
+                    .collect::<Vec<_>>(),
             )
-        })
+        });
+        let names = names.unwrap_or_default();
+        match state.get().tools.saturating_sub(names.len()) {
+            0 if names.is_empty() => "none".to_owned(),
+            0 => names.join(", "),
+            more => format!("{} +{more}", names.join(", ")),
+        }
+    };
+    let tools = move || {
+        let past = at.with(Option::is_some);
+        past.then(|| figure("Tools at work", working, String::new()))
     };
     view! {
         <div class="facts session-facts" class:past=move || at.get().is_some()>

@@ -14,7 +14,7 @@ use meshscope_layout::format;
 use std::sync::Arc;
 
 const HEADS: [&str; 8] = [
-    "After", "What", "Model", "Agent", "Input", "Output", "Took", "Cost",
+    "#After", "What", "Model", "Agent", "#Input", "#Output", "#Took", "#Cost",
 ];
 
 /// Rows of a request.

@@ -21,7 +21,7 @@ const LEVELS: [(&str, &str, u8); 3] = [
     ("error", "\u{2265} error", 17),
 ];
 
-const HEADS: [&str; 4] = ["After", "Level", "Service", "Record"];
+const HEADS: [&str; 4] = ["#After", "Level", "Service", "Record"];
 
 /// The records that level and words let through, in the order of time.
 type Kept = Arc<Vec<u32>>;

@@ -102,16 +102,16 @@ fn picture(detail: &Arc<MetricDetail>, focus: Focus) -> AnyView {
     // How many steps of the data there are by the instant.
     let steps = Memo::new(move |_| {
         let (_, to) = focus.window();
-        (0..kept.steps)
-            .take_while(|step| kept.moment(*step) <= to)
+        (0..kept.steps())
+            .take_while(|step| kept.moment(*step as f64) <= to)
             .count()
     });
     let kept = Arc::clone(&data);
     let lines = move || {
         let (steps, (first, last)) = (steps.get(), focus.bounds());
         let x = |step: usize| {
-            let part =
-                kept.moment(step).saturating_sub(first) as f64 / last.saturating_sub(first).max(1) as f64;
+            let part = kept.moment(step as f64).saturating_sub(first) as f64
+                / last.saturating_sub(first).max(1) as f64;
             part.clamp(0.0, 1.0) * SIZE.0
         };
         let y = |value: f64| SIZE.1 - 2.0 - (value - low) / extent * (SIZE.1 - 4.0);

@@ -86,7 +86,11 @@ impl Focus {
                 Some((session.started_at, last))
             })
         };
-        let (first, last) = held.or_else(said).unwrap_or((0, 1));
+        // Metric points stand in neither spans nor logs.
+        let (first, last) = match (held, said()) {
+            (Some(held), Some(said)) => (held.0.min(said.0), held.1.max(said.1)),
+            (held, said) => held.or(said).unwrap_or((0, 1)),
+        };
         (first, last.max(first.saturating_add(1)))
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Rows {
     pub class: &'static str,
     /// What it is, for those who hear the page.
     pub label: &'static str,
-    /// Titles of its columns.
+    /// Titles of its columns, those of numbers with a sign before them.
     pub heads: &'static [&'static str],
     /// The places that are shown: from, and before which.
     pub window: Signal<(usize, usize)>,
@@ -44,7 +44,11 @@ pub(super) fn list(rows: Rows) -> AnyView {
         count.get().checked_sub(1)
     });
     let make = move |at: usize| row(window.with_untracked(|(from, _)| from + at));
-    let head = |title: &&'static str| view! { <div role="columnheader" class="cell">{*title}</div> };
+    let head = |title: &&'static str| {
+        let text = title.trim_start_matches('#');
+        let class = if text == *title { "cell" } else { "cell num" };
+        view! { <div role="columnheader" class=class>{text}</div> }.into_any()
+    };
     let heads = heads.iter().map(head).collect_view();
     view! {
         <div class=class role="grid" tabindex="0" aria-label=label aria-rowcount=move || (count.get() + 1).to_string()

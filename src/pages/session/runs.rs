@@ -13,14 +13,14 @@ use meshscope_layout::format;
 use std::sync::Arc;
 
 const HEADS: [&str; 8] = [
-    "After",
+    "#After",
     "Run",
     "Agents",
     "In the session",
-    "Took",
-    "Spans",
-    "Tokens",
-    "Cost",
+    "#Took",
+    "#Spans",
+    "#Tokens",
+    "#Cost",
 ];
 
 /// The runs, and the one that is open below them.

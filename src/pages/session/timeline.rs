@@ -11,12 +11,12 @@ use crate::canvas::theme::Theme;
 use crate::canvas::waterfall::{font, measure};
 use crate::pages::trace::shared::span_id;
 use crate::state::prefs::Prefs;
-use crate::state::{use_patch, use_replace};
+use crate::state::{param, use_patch, use_replace};
 use leptos::html::Canvas;
 use leptos::prelude::*;
 use meshscope_analysis::Sums;
 use meshscope_analysis::timeline::text_of;
-use meshscope_layout::{TimeView, format};
+use meshscope_layout::{Gap, Gaps, TimeView, format};
 use std::sync::Arc;
 
 /// Width of the names of lanes on a wide and on a narrow page.
@@ -35,18 +35,37 @@ struct Picture {
     tokens: Arc<Sums>,
     view: TimeView,
     names: f64,
+    /// Whether time in which nothing happens is skipped; absent where there is none.
+    idle: Option<bool>,
 }
 
 impl Picture {
-    fn of(focus: Focus, tokens: Arc<Sums>, zoom: Option<(i64, i64)>, width: f64) -> Option<Self> {
+    fn of(
+        focus: Focus,
+        tokens: Arc<Sums>,
+        (zoom, skip): (Option<(i64, i64)>, Option<String>),
+        width: f64,
+    ) -> Option<Self> {
         let held = focus.viewed.held.get()?;
         let (first, last) = focus.bounds();
         let names = if width < NARROW { NAMES.1 } else { NAMES.0 };
         let mut view = TimeView::new(first, last, (width - names).max(1.0));
+        let gaps = Gaps::find(&held.loaded.columns, &held.loaded.tree, last);
+        let idle: i64 = gaps.gaps().iter().map(Gap::length).fold(0, i64::saturating_add);
+        // Where nothing happens for most of the time, that time is skipped unless it is asked for.
+        let skipped = match skip.as_deref() {
+            None => idle > last.saturating_sub(first) / 5 * 4,
+            Some(word) => word == "1",
+        };
+        let idle = (idle > 0).then_some(skipped);
+        if skipped {
+            view.set_gaps(Arc::new(gaps));
+        }
         if let Some((from, to)) = zoom {
             view.set_window(from, to);
         }
         Some(Self {
+            idle,
             held,
             tokens,
             view,
@@ -127,7 +146,7 @@ pub(super) fn timeline(focus: Focus) -> AnyView {
     let canvas = NodeRef::<Canvas>::new();
     let prefs = expect_context::<Prefs>();
     let width = RwSignal::new(0.0_f64);
-    let zoom = super::range("zoom_to");
+    let (zoom, skip) = (super::range("zoom_to"), param("skip"));
     let drag = RwSignal::new(None::<Drag>);
     let hover = RwSignal::new(None::<(f64, f64)>);
     let (patch, replace) = (use_patch(), use_replace());
@@ -149,7 +168,7 @@ pub(super) fn timeline(focus: Focus) -> AnyView {
         move |_| {
             let width = width.get();
             (width > 0.0)
-                .then(|| Picture::of(focus, tokens.get(), zoom.get(), width))
+                .then(|| Picture::of(focus, tokens.get(), (zoom.get(), skip.get()), width))
                 .flatten()
         },
         |_, _| true,
@@ -280,7 +299,7 @@ pub(super) fn timeline(focus: Focus) -> AnyView {
                 {head_line(picture, focus)}
                 {move || tip(picture, hover)}
             </div>
-            {range_bar(focus, zoom)}
+            {range_bar(focus, zoom, picture)}
         </section>
     }
     .into_any()
@@ -382,11 +401,12 @@ fn tip(picture: Drawn, hover: RwSignal<Option<(f64, f64)>>) -> Option<AnyView> {
 }
 
 /// What is brushed in words, and what can be done with it.
-fn range_bar(focus: Focus, zoom: Memo<Option<(i64, i64)>>) -> AnyView {
+fn range_bar(focus: Focus, zoom: Memo<Option<(i64, i64)>>, picture: Drawn) -> AnyView {
     let replace = use_replace();
     let bar = move || {
         let (brush, zoomed) = (focus.brush.get(), zoom.get());
-        if brush.is_none() && zoomed.is_none() {
+        let idle = picture.with(|picture| picture.as_ref().and_then(|picture| picture.idle));
+        if brush.is_none() && zoomed.is_none() && idle.is_none() {
             return ().into_any();
         }
         let first = focus.bounds().0;
@@ -400,7 +420,13 @@ fn range_bar(focus: Focus, zoom: Memo<Option<(i64, i64)>>) -> AnyView {
         });
         let whole = zoomed.map(|_| view! { <button class="pill" on:click=move |_| fit(&[("zoom_to", None)])>"Whole session"</button> });
         let let_go = brush.map(|_| view! { <button class="pill" on:click=move |_| clear(&[("brush", None)])>"Show all times"</button> });
-        view! { <div class="range-bar" role="status"><span>{text}</span><span class="grow"></span>{closer}{whole}{let_go}</div> }.into_any()
+        let skip = replace.clone();
+        let idle = idle.map(|on| {
+            let other = if on { "0" } else { "1" };
+            let change = move |_| skip(&[("skip", Some(other.to_owned()))]);
+            view! { <button class="pill" class:on=on aria-pressed=on.to_string() title="Time in which nothing happens" on:click=change>"Skip idle time"</button> }
+        });
+        view! { <div class="range-bar" role="status"><span>{text}</span><span class="grow"></span>{idle}{closer}{whole}{let_go}</div> }.into_any()
     };
     bar.into_any()
 }

@@ -1,7 +1,6 @@
 //! Settings: how the server stands, what was wrong with what came in, and preferences.
 
 mod ingest;
-mod prices;
 mod retention;
 
 use crate::client::{self, use_fetch};
@@ -10,8 +9,10 @@ use crate::components::fact::Fact;
 use crate::components::states::Fetched;
 use crate::components::time_text::{TimeText, zone};
 use crate::state::prefs::{Prefs, Theme};
+use crate::state::use_href;
 use leptos::prelude::*;
-use meshscope_api::status::{McpMeshState, McpMeshStatus};
+use leptos_router::components::A;
+use meshscope_api::status::{McpMeshState, McpMeshStatus, PricesStatus};
 use meshscope_api::{Params, ServerStatus};
 use meshscope_layout::format;
 
@@ -89,7 +90,7 @@ fn server(status: ServerStatus) -> impl IntoView {
         </section>
         {status.mcp_mesh.map(mcp_mesh)}
         <retention::Rules rules=status.retention removed=status.store.removed free=status.store.free_bytes trouble=status.store.trouble />
-        <prices::Prices prices=status.prices />
+        {prices(&status.prices)}
         {ingest::problems(status.problems)}
     }
 }
@@ -119,6 +120,26 @@ fn mcp_mesh(reader: McpMeshStatus) -> impl IntoView {
             </div>
             <p class="muted mono clip">{format!("{} {} as {}", reader.url, reader.streams.join(" "), reader.group)}</p>
             {trouble}
+        </section>
+    }
+}
+
+/// Which price tables there are; they have a page of their own.
+fn prices(prices: &PricesStatus) -> impl IntoView + use<> {
+    let table = |table: &meshscope_api::status::PriceTableInfo| {
+        let date = table
+            .date
+            .as_ref()
+            .map_or_else(String::new, |date| format!(" of {date}"));
+        format!("{}{date}, {} prices", table.version, table.prices)
+    };
+    let tables: Vec<String> = prices.tables.iter().map(table).collect();
+    let to = use_href()("/usage?tab=prices");
+    view! {
+        <section class="panel card">
+            <h2>"Prices"</h2>
+            <p class="muted">{format!("Price tables: {}. List prices; a cost names the table it was computed from.", tables.join("; "))}</p>
+            <div class="row"><A href=to attr:class="pill">"See, add and change prices"</A></div>
         </section>
     }
 }

@@ -290,7 +290,7 @@ impl Consumer<'_> {
             }
             ids.push(id);
         }
-        complete(&app.prices, &mut batch, &Fallback::default());
+        complete(&app.prices(), &mut batch, &Fallback::default());
         let kept = batch.spans.len() as u64;
         let traces: HashSet<TraceId> = batch.spans.iter().map(|entry| entry.span.trace_id).collect();
         for Refused { entry, error } in commit::commit(batch, SICK, |batch| submit(app, batch)).await? {

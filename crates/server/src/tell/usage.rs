@@ -1,12 +1,14 @@
-//! `meshscope usage`: tokens and cost from the ledger, in groups and in all.
+//! `meshscope usage`: tokens and cost from the ledger, in groups and in all, over a period.
 
 use super::ask::Server;
 use super::line::{Line, Style};
 use super::out::{Form, Out};
 use super::table::{Column, Table, cell};
-use super::when::Range;
+use super::when::{Zone, moment_in};
 use super::{Ended, session};
-use meshscope_api::{ListQuery, UsageGroupBy, UsageMeasures, UsageQuery, UsageReport};
+use meshscope_api::{
+    ListQuery, TimeRange, UsageGroup, UsageGroupBy, UsageKey, UsageMeasures, UsageQuery, UsageReport,
+};
 use meshscope_layout::format;
 use meshscope_layout::text::one_line;
 
@@ -15,11 +17,25 @@ use meshscope_layout::text::one_line;
 pub(crate) struct UsageOptions {
     #[command(flatten)]
     server: Server,
-    #[command(flatten)]
-    range: Range,
-    /// Groups: project, session, room, agent, role, model, provider, tool, service, system.
-    #[arg(long, default_value = "model", value_parser = UsageGroupBy::ALL.map(UsageGroupBy::as_str), hide_possible_values = true)]
-    by: String,
+    /// First moment: how long ago (30m, 7d), a date, RFC 3339, ns since the epoch; 0 is everything [default: 24h].
+    #[arg(long, value_name = "MOMENT")]
+    from: Option<String>,
+    /// First moment after it [default: open].
+    #[arg(long, value_name = "MOMENT")]
+    to: Option<String>,
+    /// Groups, up to two: project, session, room, agent, role, model, provider, tool, service, system, version,
+    /// operation, user, trace, attr:KEY.
+    #[arg(long, default_value = "model", value_parser = key, value_delimiter = ',')]
+    by: Vec<UsageKey>,
+    /// How many groups; the others are summed up.
+    #[arg(long, default_value_t = 100)]
+    top: u32,
+    /// Time zone in which dates begin, and in which times are told (Europe/Berlin).
+    #[arg(long, value_name = "ZONE")]
+    tz: Option<String>,
+    /// table, markdown or json.
+    #[arg(long, value_parser = ["table", "markdown", "json"], hide_possible_values = true, conflicts_with_all = ["markdown", "json"])]
+    format: Option<String>,
     /// Only this project.
     #[arg(long)]
     project: Option<String>,
@@ -35,6 +51,12 @@ pub(crate) struct UsageOptions {
     /// Only this model.
     #[arg(long)]
     model: Option<String>,
+    /// Only this provider.
+    #[arg(long)]
+    provider: Option<String>,
+    /// Only this user.
+    #[arg(long)]
+    user: Option<String>,
     /// A table in Markdown.
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
@@ -42,21 +64,59 @@ pub(crate) struct UsageOptions {
     form: Form,
 }
 
+fn key(word: &str) -> Result<UsageKey, String> {
+    UsageKey::parse(word).ok_or_else(|| {
+        let known = UsageGroupBy::ALL.map(UsageGroupBy::as_str).join(", ");
+        format!("{word:?} is not one of {known}, attr:KEY")
+    })
+}
+
+impl UsageOptions {
+    fn query(&self, zone: &Zone) -> Result<UsageQuery, Ended> {
+        if self.by.len() > 2 {
+            return Err(Ended::Usage("--by takes one group or two".to_owned()));
+        }
+        let moment = |text: &Option<String>, option: &str| {
+            let read = text.as_deref().map(|text| moment_in(text, zone)).transpose();
+            read.map_err(|reason| Ended::Usage(format!("{option}: {reason}")))
+        };
+        let range = TimeRange {
+            from: moment(&self.from, "--from")?,
+            to: moment(&self.to, "--to")?,
+        };
+        if range.from.zip(range.to).is_some_and(|(from, to)| from >= to) {
+            return Err(Ended::Usage("--to must lie after --from".to_owned()));
+        }
+        Ok(UsageQuery {
+            list: ListQuery {
+                project: self.project.clone(),
+                range,
+                session: self.session.clone(),
+                room: self.room.clone(),
+                agent: self.agent.clone(),
+                model: self.model.clone(),
+                ..ListQuery::default()
+            },
+            by: self.by.clone(),
+            top: Some(self.top),
+            tz: self.tz.clone(),
+            provider: self.provider.clone(),
+            user: self.user.clone(),
+            ..UsageQuery::default()
+        })
+    }
+}
+
 /// Runs the command.
 pub(super) async fn run(options: UsageOptions) -> Result<(), Ended> {
     let mut out = Out::new(&options.form);
-    let query = UsageQuery {
-        list: ListQuery {
-            project: options.project.clone(),
-            range: options.range.read()?,
-            session: options.session.clone(),
-            room: options.room.clone(),
-            agent: options.agent.clone(),
-            model: options.model.clone(),
-            ..ListQuery::default()
-        },
-        by: UsageGroupBy::parse(&options.by),
-        ..UsageQuery::default()
+    if let Some(name) = &options.tz {
+        out.zone = Zone::named(name).map_err(|reason| Ended::Usage(format!("--tz: {reason}")))?;
+    }
+    let format = options.format.as_deref();
+    let query = match &options.tz {
+        Some(_) => options.query(&out.zone)?,
+        None => options.query(&Zone::utc())?,
     };
     let path = format!("usage?{}", query.write().to_query());
     let report: UsageReport = options.server.ask()?.json(&path).await?;
@@ -65,7 +125,7 @@ pub(super) async fn run(options: UsageOptions) -> Result<(), Ended> {
             "there are no calls in this range (--from 0 looks at all times)".to_owned(),
         ));
     }
-    if out.json {
+    if out.json || format == Some("json") {
         for group in &report.groups {
             out.json(Some("group"), group)?;
         }
@@ -73,23 +133,45 @@ pub(super) async fn run(options: UsageOptions) -> Result<(), Ended> {
         return out.flush();
     }
     let table = table(&options.by, &report);
-    if options.markdown {
+    let range = format!(
+        "{} to {} {}",
+        out.zone.second(report.from),
+        out.zone.second(report.to),
+        out.zone.name(report.to)
+    );
+    if options.markdown || format == Some("markdown") {
+        if format.is_some() {
+            out.line(&cell(Style::Plain, format!("# Usage, {range}")))?;
+            out.empty()?;
+        }
         table.write_markdown(&mut out)?;
     } else {
-        let range = format!(
-            "{} to {} {}",
-            out.zone.second(report.from),
-            out.zone.second(report.to),
-            out.zone.name(report.to)
-        );
         out.row(&cell(Style::Dim, range))?;
         table.write(&mut out)?;
     }
-    if let Some(note) = unknown(&report.totals.measures) {
+    for note in notes(&report) {
         out.empty()?;
         out.line(&cell(Style::Yellow, note))?;
     }
     out.flush()
+}
+
+/// What is to be known of the figures.
+fn notes(report: &UsageReport) -> Vec<String> {
+    let claimed = report.totals.claimed_cost_pico_usd.map(|pico| {
+        format!(
+            "Ancestors claim {} over calls that are counted already; it is not added.",
+            format::cost(pico)
+        )
+    });
+    let error = report
+        .quantile_error
+        .map(|error| format!("P50 and P95 are approximate: at most {:.1} % off.", error * 100.0));
+    unknown(&report.totals.measures)
+        .into_iter()
+        .chain(claimed)
+        .chain(error)
+        .collect()
 }
 
 /// What is to be known of costs that are not.
@@ -99,23 +181,38 @@ fn unknown(measures: &UsageMeasures) -> Option<String> {
         .then(|| format!("{unpriced} of {calls} calls have no known cost; the sums are without them."))
 }
 
-fn table(by: &str, report: &UsageReport) -> Table {
-    let title = UsageGroupBy::ALL.into_iter().find(|known| known.as_str() == by);
-    let title = match title {
-        Some(UsageGroupBy::Project) => "PROJECT",
-        Some(UsageGroupBy::Session) => "SESSION",
-        Some(UsageGroupBy::Room) => "ROOM",
-        Some(UsageGroupBy::Agent) => "AGENT",
-        Some(UsageGroupBy::Role) => "ROLE",
-        Some(UsageGroupBy::Provider) => "PROVIDER",
-        Some(UsageGroupBy::Tool) => "TOOL",
-        Some(UsageGroupBy::Service) => "SERVICE",
-        Some(UsageGroupBy::System) => "SYSTEM",
-        Some(UsageGroupBy::Model) | None => "MODEL",
+fn title(key: &UsageKey) -> &'static str {
+    let UsageKey::By(by) = key else {
+        return "ATTRIBUTE";
     };
+    match by {
+        UsageGroupBy::Project => "PROJECT",
+        UsageGroupBy::Session => "SESSION",
+        UsageGroupBy::Room => "ROOM",
+        UsageGroupBy::Agent => "AGENT",
+        UsageGroupBy::Role => "ROLE",
+        UsageGroupBy::Model => "MODEL",
+        UsageGroupBy::Provider => "PROVIDER",
+        UsageGroupBy::Tool => "TOOL",
+        UsageGroupBy::Service => "SERVICE",
+        UsageGroupBy::System => "SYSTEM",
+        UsageGroupBy::Version => "VERSION",
+        UsageGroupBy::Operation => "OPERATION",
+        UsageGroupBy::User => "USER",
+        UsageGroupBy::Trace => "TRACE",
+    }
+}
+
+fn table(by: &[UsageKey], report: &UsageReport) -> Table {
+    // The provider beside a model; two groups stand for themselves.
+    let second = by.get(1).map_or("PROVIDER", title);
     let mut table = Table::new(&[
-        Column::long(title),
-        Column::text("PROVIDER").spare(),
+        Column::long(by.first().map_or("", title)),
+        if by.len() > 1 {
+            Column::long(second)
+        } else {
+            Column::text(second).spare()
+        },
         Column::figure("CALLS"),
         Column::figure("ERRORS"),
         Column::figure("INPUT").spare(),
@@ -127,16 +224,30 @@ fn table(by: &str, report: &UsageReport) -> Table {
         Column::figure("P95").spare(),
     ]);
     for group in &report.groups {
-        let name = if group.group.is_empty() {
-            "(none)"
-        } else {
-            &group.group
-        };
-        let provider = group.provider.as_deref().unwrap_or_default();
-        table.push(row(cell(Style::Bold, one_line(name)), provider, &group.measures));
+        let (name, beside) = names(group, report);
+        table.push(row(cell(Style::Bold, name), &beside, &group.measures));
     }
     table.push(row(cell(Style::Bold, "total"), "", &report.totals.measures));
     table
+}
+
+/// What a group is called: its key, and its second key or its provider.
+fn names(group: &UsageGroup, report: &UsageReport) -> (String, String) {
+    if group.other {
+        let shown = u32::try_from(report.groups.len()).unwrap_or(u32::MAX);
+        let others = report.group_count.saturating_sub(shown.saturating_sub(1));
+        return (format!("({others} others)"), String::new());
+    }
+    let name = |key: &str| {
+        if key.is_empty() {
+            "(none)".to_owned()
+        } else {
+            one_line(key).to_string()
+        }
+    };
+    let beside = group.second.as_deref().map(name);
+    let provider = || group.provider.clone().unwrap_or_default();
+    (name(&group.group), beside.unwrap_or_else(provider))
 }
 
 fn row(name: Line, provider: &str, measures: &UsageMeasures) -> Vec<Line> {

@@ -24,6 +24,15 @@ pub(super) fn moment(text: &str) -> Result<i64, String> {
         })
 }
 
+/// The same with a date as its first moment in a zone.
+pub(super) fn moment_in(text: &str, zone: &Zone) -> Result<i64, String> {
+    let date = text.parse::<jiff::civil::Date>().ok();
+    let first = date.and_then(|date| date.to_zoned(zone.0.clone()).ok());
+    first
+        .and_then(|first| i64::try_from(first.timestamp().as_nanosecond()).ok())
+        .map_or_else(|| moment(text), Ok)
+}
+
 /// A range of time to look in.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Range {
@@ -55,6 +64,13 @@ pub(super) struct Zone(TimeZone);
 impl Zone {
     pub(super) fn utc() -> Self {
         Self(TimeZone::UTC)
+    }
+
+    /// That of an IANA name.
+    pub(super) fn named(name: &str) -> Result<Self, String> {
+        TimeZone::get(name)
+            .map(Self)
+            .map_err(|_| format!("{name:?} is not a time zone: give an IANA name, for example Europe/Berlin"))
     }
 
     /// That of `TZ`, else of the machine, else UTC.
@@ -103,6 +119,14 @@ mod tests {
         for wrong in ["", "yesterday", "-5", "1970-13-01"] {
             assert!(moment(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_date_begins_where_the_user_lives() {
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        assert_eq!(moment_in("1970-01-02", &berlin), Ok(23 * HOUR));
+        assert_eq!(moment_in("1970-01-02T00:00:00Z", &berlin), Ok(24 * HOUR));
+        assert!(moment_in("soon", &berlin).is_err() && Zone::named("Europe/Nowhere").is_err());
     }
 
     #[test]

@@ -64,14 +64,15 @@ fn by_directory(place: &Place, destination: &Path) -> Result<BackupReport, Strin
     Ok(report)
 }
 
-/// Copies what lies beside the store: recordings, and the user's price table where it is there.
+/// Copies what lies beside the store: recordings, and the user's price table and budgets where they are there.
 pub(crate) fn copy_beside(data_dir: &Path, destination: &Path) -> Result<(), String> {
     recordings::copy(data_dir, destination)?;
-    let from = data_dir.join("prices.json");
-    if !from.exists() {
-        return Ok(());
+    for name in ["prices.json", "budgets.json"] {
+        let from = data_dir.join(name);
+        if from.exists() {
+            std::fs::copy(&from, destination.join(name))
+                .map_err(|error| format!("the copy is whole but for {}: {error}", from.display()))?;
+        }
     }
-    std::fs::copy(&from, destination.join("prices.json"))
-        .map(|_| ())
-        .map_err(|error| format!("the copy is whole but for {}: {error}", from.display()))
+    Ok(())
 }

@@ -6,8 +6,8 @@ use super::value;
 use crate::StoreError;
 use duckdb::Connection;
 use duckdb::arrow::array::{
-    ArrayBuilder as _, ArrayRef, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array, ListArray,
-    StringBuilder, StructArray, UInt8Array, UInt32Array, UInt64Array,
+    ArrayBuilder as _, ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array,
+    ListArray, StringBuilder, StructArray, UInt8Array, UInt32Array, UInt64Array,
 };
 use duckdb::arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use duckdb::arrow::datatypes::{DataType, Field, Fields, Schema};
@@ -36,6 +36,12 @@ impl Columns {
 
     pub(super) fn u64(&mut self, values: impl Iterator<Item = Option<u64>>) {
         self.push(DataType::UInt64, Arc::new(UInt64Array::from_iter(values)));
+    }
+
+    pub(super) fn blobs(&mut self, values: impl Iterator<Item = Vec<u8>>) {
+        let values: Vec<Vec<u8>> = values.collect();
+        let array = BinaryArray::from_iter_values(values);
+        self.push(DataType::Binary, Arc::new(array));
     }
 
     pub(super) fn u32(&mut self, values: impl Iterator<Item = u32>) {

@@ -3,14 +3,36 @@
 //! The SQL is made for all rows (as views) and for those of a page (see [`of_page`]), which are
 //! few, so that a list does not sum up the whole ledger.
 
+/// Where the ledger's rows are read from: tables or named queries.
+pub(super) struct From<'a> {
+    /// Plain calls: rows of spans that nothing else describes.
+    pub(super) plain: &'a str,
+    /// All rows.
+    pub(super) usage: &'a str,
+    /// Claims.
+    pub(super) claims: &'a str,
+}
+
+impl<'a> From<'a> {
+    /// All from one table.
+    fn one(usage: &'a str) -> Self {
+        Self {
+            plain: usage,
+            usage,
+            claims: usage,
+        }
+    }
+}
+
 /// Claims that calls below them report as well. A claim is over its trace; of MeshFlow (system 4),
 /// which makes a trace of every step, it is over the session.
-fn covered(usage: &str) -> String {
+pub(super) fn covered(from: &From<'_>) -> String {
+    let From { usage, claims, .. } = from;
     format!(
-        "SELECT * FROM {usage} c WHERE claim AND system <> 4
+        "SELECT * FROM {claims} c WHERE claim AND system <> 4
     AND EXISTS (SELECT 1 FROM {usage} u WHERE u.trace_id = c.trace_id AND NOT u.claim)
 UNION ALL
-SELECT * FROM {usage} c WHERE claim AND system = 4 AND EXISTS (SELECT 1 FROM {usage} u
+SELECT * FROM {claims} c WHERE claim AND system = 4 AND EXISTS (SELECT 1 FROM {usage} u
     WHERE u.system = 4 AND u.project = c.project AND coalesce(u.session, u.trace_id::VARCHAR) = coalesce(c.session, c.trace_id::VARCHAR)
     AND NOT u.claim)"
     )
@@ -21,7 +43,7 @@ SELECT * FROM {usage} c WHERE claim AND system = 4 AND EXISTS (SELECT 1 FROM {us
 fn counter_calls(usage: &str) -> String {
     format!(
         "SELECT min(sequence) AS sequence, source, min(time) AS time, trace_id, span_id, project, system, room, session,
-    fallback_session, service, agent, role, operation, tool, model, provider, max(duration) AS duration,
+    fallback_session, service, version, agent, role, operation, tool, model, provider, min(user_id) AS user_id, max(duration) AS duration,
     min(time_to_first_token) AS time_to_first_token, bool_or(error) AS error,
     sum(input_tokens)::BIGINT AS input_tokens, sum(cached_input_tokens)::BIGINT AS cached_input_tokens, sum(cache_write_tokens)::BIGINT AS cache_write_tokens,
     sum(output_tokens)::BIGINT AS output_tokens, sum(reasoning_tokens)::BIGINT AS reasoning_tokens, sum(audio_input_tokens)::BIGINT AS audio_input_tokens,
@@ -30,15 +52,16 @@ fn counter_calls(usage: &str) -> String {
     max(cost_source) AS cost_source, claim, call, call_source, bool_or(batch) AS batch
 FROM {usage} WHERE source = 1 AND NOT claim AND call IS NULL
 GROUP BY source, trace_id, span_id, CASE WHEN span_id IS NULL THEN time END, project, system, room, session,
-    fallback_session, service, agent, role, operation, tool, model, provider, claim, call, call_source"
+    fallback_session, service, version, agent, role, operation, tool, model, provider, claim, call, call_source"
     )
 }
 
 /// What counts: calls, each once however many sources describe it, and of claims that no call
 /// covers only the largest. The n-th row of a source and the n-th of another are the same call.
-fn counted(usage: &str) -> String {
+pub(super) fn counted(from: &From<'_>) -> String {
+    let From { plain, usage, claims } = from;
     format!(
-        "SELECT * FROM {usage} WHERE NOT claim AND call IS NULL AND source = 0
+        "SELECT * FROM {plain} WHERE NOT claim AND call IS NULL AND source = 0
 UNION ALL BY NAME
 SELECT * FROM ({})
 UNION ALL BY NAME
@@ -47,12 +70,12 @@ SELECT * EXCLUDE (nth) REPLACE (coalesce(time_to_first_token,
 FROM (SELECT *, row_number() OVER (PARTITION BY call, call_source ORDER BY time, sequence) AS nth
     FROM {usage} WHERE NOT claim AND call IS NOT NULL)
 QUALIFY row_number() OVER (PARTITION BY call, nth ORDER BY call_source, time, sequence) = 1
-UNION ALL
-SELECT * FROM {usage} c WHERE claim AND system <> 4
+UNION ALL BY NAME
+SELECT * FROM {claims} c WHERE claim AND system <> 4
     AND NOT EXISTS (SELECT 1 FROM {usage} u WHERE u.trace_id = c.trace_id AND NOT u.claim)
 QUALIFY row_number() OVER (PARTITION BY trace_id ORDER BY total_tokens DESC NULLS LAST, cost DESC NULLS LAST, time, span_id) = 1
-UNION ALL
-SELECT * FROM {usage} c WHERE claim AND system = 4 AND NOT EXISTS (SELECT 1 FROM {usage} u
+UNION ALL BY NAME
+SELECT * FROM {claims} c WHERE claim AND system = 4 AND NOT EXISTS (SELECT 1 FROM {usage} u
     WHERE u.system = 4 AND u.project = c.project AND coalesce(u.session, u.trace_id::VARCHAR) = coalesce(c.session, c.trace_id::VARCHAR)
     AND NOT u.claim)
 QUALIFY row_number() OVER (PARTITION BY project, coalesce(session, trace_id::VARCHAR)
@@ -81,8 +104,8 @@ pub(super) fn views() -> String {
         CREATE OR REPLACE VIEW claims AS SELECT u.*, coalesce(u.session, t.session, u.fallback_session,
             replace(u.trace_id::VARCHAR, '-', '')) AS session_id
         FROM covered u LEFT JOIN trace_session t ON t.trace_id = u.trace_id;",
-        counted("usage"),
-        covered("usage"),
+        counted(&From::one("usage")),
+        covered(&From::one("usage")),
         ledger("counted", "trace_session"),
     )
 }
@@ -114,8 +137,8 @@ pub(super) fn of_page((first, last): (i64, i64)) -> String {
     page_claims AS (SELECT u.*, coalesce(u.session, t.session, u.fallback_session,
             replace(u.trace_id::VARCHAR, '-', '')) AS session_id
         FROM ({}) u LEFT JOIN page_trace_session t ON t.trace_id = u.trace_id)",
-        counted("page_usage"),
+        counted(&From::one("page_usage")),
         ledger("page_counted", "page_trace_session"),
-        covered("page_usage")
+        covered(&From::one("page_usage"))
     )
 }

@@ -15,6 +15,7 @@ struct LedgerRow<'a> {
     span_id: Option<SpanId>,
     origin: &'a Origin,
     service: &'a str,
+    version: Option<&'a str>,
     facts: Option<&'a meshscope_model::SpanFacts>,
     operation: Operation,
     model: Option<&'a str>,
@@ -67,6 +68,7 @@ fn point_rows<'a>(points: &[(&'a PointEntry, u64, u64)]) -> Vec<LedgerRow<'a>> {
             span_id,
             origin: &entry.origin,
             service: point.resource.service(),
+            version: point.resource.version(),
             facts: None,
             operation: used.operation,
             model,
@@ -98,6 +100,7 @@ pub(super) fn append_usage(
                 span_id: Some(span.span_id),
                 origin: &facts.origin,
                 service: span.resource.service(),
+                version: span.resource.version(),
                 facts: Some(facts),
                 operation: facts.operation,
                 time_to_first_token: facts.time_to_first_token,
@@ -167,6 +170,11 @@ pub(super) fn append_usage(
     c.u64(rows.iter().map(|row| row.call.map(|call| call.key)));
     c.optional_u8(rows.iter().map(|row| row.call.map(|call| call.source)));
     c.bool(rows.iter().map(|row| row.usage.batch));
+    c.text(rows.iter().map(|row| row.version));
+    c.text(
+        rows.iter()
+            .map(|row| row.facts.and_then(|facts| facts.user.as_deref())),
+    );
     c.append(connection, "usage")
 }
 

@@ -14,7 +14,7 @@ mod identity;
 mod ledger;
 mod logs;
 mod mcp_mesh;
-mod measures;
+
 mod merge;
 mod metrics;
 mod newest;
@@ -36,6 +36,7 @@ mod slots;
 mod space;
 mod spoken;
 mod stream;
+mod sums;
 mod traces;
 mod usage;
 mod value;
@@ -52,12 +53,16 @@ use identity::Known;
 use meshscope_analysis::TraceSession;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
+use meshscope_api::prices::{Reprice, RepriceReport, UnpricedModel};
 use meshscope_api::search::{SpanMatches, SpanSearch};
 use meshscope_api::status::{Removed, Retention};
+use meshscope_api::usage_export::Table;
+use meshscope_api::usage_query::LatencyOf;
 use meshscope_api::{
     Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, Recording, SeriesQuery,
     ServiceList, ServiceQuery, SessionDetail, SessionLogQuery, SessionLogs, SessionPage, SessionTotals,
-    SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageQuery, UsageReport, UsageRowPage,
+    SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageCalls, UsageHeatMap, UsageQuery,
+    UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanEntry, SpanId, TraceId};
 use open::FILE;
@@ -121,6 +126,7 @@ struct Writing {
     sequence: i64,
     /// When the store was last tried to be opened anew.
     reopened: Option<Instant>,
+    summing: sums::Summing,
 }
 
 /// Turns the engine's error into ours.
@@ -263,6 +269,7 @@ impl Writing {
             counter: Counter::default(),
             sequence,
             reopened: None,
+            summing: sums::Summing::default(),
         })
     }
 }
@@ -504,15 +511,35 @@ impl Store for DuckDb {
     }
 
     fn usage(&self, query: &UsageQuery, now: i64) -> Result<UsageReport, StoreError> {
-        self.read(|connection| usage::report(connection, query, now))
+        self.read_attributes(|connection, slots| usage::report(connection, slots, query, now))
     }
 
     fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError> {
         self.written(|writing| price::price(&writing.connection, price))
     }
 
+    fn unpriced(&self) -> Result<Vec<UnpricedModel>, StoreError> {
+        self.read(price::unpriced)
+    }
+
+    fn reprice(&self, which: &Reprice, price: &PriceOf<'_>) -> Result<RepriceReport, StoreError> {
+        if which.apply {
+            self.written(|writing| price::reprice(&writing.connection, which, price))
+        } else {
+            self.read(|connection| price::reprice(connection, which, price))
+        }
+    }
+
+    fn usage_latency(&self, query: &UsageQuery, of: LatencyOf, now: i64) -> Result<UsageHeatMap, StoreError> {
+        self.read_attributes(|connection, slots| usage::heat_map(connection, slots, query, of, now))
+    }
+
+    fn usage_calls(&self, query: &UsageQuery, now: i64) -> Result<UsageCalls, StoreError> {
+        self.read_attributes(|connection, slots| usage::calls(connection, slots, query, now))
+    }
+
     fn usage_rows(&self, query: &UsageQuery, now: i64) -> Result<UsageRowPage, StoreError> {
-        self.read(|connection| usage::rows(connection, query, now))
+        self.read_attributes(|connection, slots| usage::rows::rows(connection, slots, query, now))
     }
 
     fn mesh_search(&self, query: &TraceSearch, now: i64) -> Result<FoundTraces, StoreError> {
@@ -552,6 +579,7 @@ impl Store for DuckDb {
     }
 
     fn tend(&self) -> Result<(), StoreError> {
+        self.sum_up()?;
         self.tend_file()
     }
 
@@ -579,6 +607,10 @@ impl Store for DuckDb {
         path: &Path,
     ) -> Result<u64, StoreError> {
         self.write_parquet(query, signal, path)
+    }
+
+    fn write_tables(&self, tables: &[Table], path: &Path) -> Result<(), StoreError> {
+        parquet::write_tables(tables, path)
     }
 
     fn backup(&self, destination: &Path) -> Result<BackupReport, StoreError> {

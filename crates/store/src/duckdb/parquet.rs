@@ -9,6 +9,7 @@ use super::{DuckDb, engine_error, open};
 use crate::{Options, StoreError};
 use duckdb::Connection;
 use meshscope_api::export::{ExportQuery, ExportSignal};
+use meshscope_api::usage_export::{Cell, Table};
 use meshscope_model::{
     AttributeValue, Attributes, Batch, LogEntry, PointEntry, PointValue, Resource, SpanEntry, SpanFacts,
     Tokens,
@@ -84,6 +85,63 @@ impl DuckDb {
         ))?;
         Ok(rows)
     }
+}
+
+/// Writes tables that have the same columns to one file, in their order.
+pub(super) fn write_tables(tables: &[Table], path: &Path) -> Result<(), StoreError> {
+    let Some(first) = tables.first() else {
+        return Ok(());
+    };
+    let passing = Passing::beside(path);
+    let options = Options {
+        memory_mib: 256,
+        threads: 1,
+    };
+    let connection = open::connect(&passing.0, &options)?;
+    let execute = |sql: &str| {
+        connection
+            .execute_batch(sql)
+            .map_err(engine_error("write Parquet"))
+    };
+    let is_text = |at: usize| {
+        let mut cells = tables
+            .iter()
+            .flat_map(|table| &table.rows)
+            .filter_map(|row| row.get(at));
+        cells.next().is_none_or(|cell| matches!(cell, Cell::Text(_)))
+    };
+    let columns: Vec<String> = first
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            let name = name.replace('"', "\"\"");
+            format!("\"{name}\" {}", if is_text(at) { "VARCHAR" } else { "BIGINT" })
+        })
+        .collect();
+    execute(&format!("CREATE TABLE records ({})", columns.join(", ")))?;
+    for table in tables.iter().filter(|table| !table.rows.is_empty()) {
+        let mut c = Columns::default();
+        for at in 0..first.columns.len() {
+            let cells = table.rows.iter().map(|row| row.get(at));
+            if is_text(at) {
+                c.text(cells.map(|cell| match cell {
+                    Some(Cell::Text(text)) => text.as_deref(),
+                    _ => None,
+                }));
+            } else {
+                c.i64(cells.map(|cell| match cell {
+                    Some(Cell::Number(number)) => *number,
+                    _ => None,
+                }));
+            }
+        }
+        c.append(&connection, "records")?;
+    }
+    execute(&format!(
+        "COPY records TO {} (FORMAT parquet, COMPRESSION zstd)",
+        quoted(&path.display().to_string())
+    ))
 }
 
 /// The file of the passing store, removed in the end.

@@ -7,7 +7,7 @@
 //! records, so that the roll-up always equals the grouping of everything that is kept.
 
 use super::append::Columns;
-use super::{engine_error, read};
+use super::{engine_error, read, sums};
 use crate::StoreError;
 use duckdb::Connection;
 use meshscope_model::TraceId;
@@ -24,14 +24,14 @@ const SESSIONS: &str = "known AS (SELECT trace_id, coalesce(min(session), min(fa
     FROM trace_sessions SEMI JOIN touched USING (trace_id) GROUP BY trace_id)";
 
 /// Rows made of the spans that meet `condition` (on `s`).
-fn of_spans(condition: &str) -> String {
+fn of_spans(condition: &str, sequence: i64) -> String {
     let place = read::PLACE;
     format!(
         "INSERT INTO parts BY NAME WITH {SESSIONS},
     v AS (SELECT s.*, {place} AS place, coalesce(s.session, known.session, s.fallback_session,
             CASE WHEN NOT s.noise THEN replace(s.trace_id::VARCHAR, '-', '') END) AS session_id
         FROM spans s LEFT JOIN known ON known.trace_id = s.trace_id WHERE {condition})
-    SELECT trace_id, project, session_id, max(system) AS system, min(room) AS room,
+    SELECT {sequence} AS sequence, trace_id, project, session_id, max(system) AS system, min(room) AS room,
         min(start_time) AS first, max(last_time) AS last, count(*) AS spans,
         count(*) FILTER (error IS NOT NULL AND NOT blocked) AS errors, count(*) FILTER (blocked) AS blocked,
         count(*) FILTER (interrupted) AS interrupted, count(*) FILTER (end_time IS NULL) AS open,
@@ -70,13 +70,13 @@ fn words(columns: &[&str]) -> String {
 }
 
 /// Rows made of the log records that meet `condition` (on `l`).
-fn of_logs(condition: &str) -> String {
+fn of_logs(condition: &str, sequence: i64) -> String {
     format!(
         "INSERT INTO parts BY NAME WITH {SESSIONS},
     v AS (SELECT l.*, coalesce(l.session, known.session, l.fallback_session,
             replace(l.trace_id::VARCHAR, '-', '')) AS session_id
         FROM logs l LEFT JOIN known ON known.trace_id = l.trace_id WHERE {condition})
-    SELECT trace_id, project, session_id, max(system) AS system, min(room) AS room, min(time) AS first, max(time) AS last,
+    SELECT {sequence} AS sequence, trace_id, project, session_id, max(system) AS system, min(room) AS room, min(time) AS first, max(time) AS last,
         count(*) AS logs, count(*) FILTER (severity_number >= 17) AS log_errors,
         count(*) FILTER ({BLOCKED_STEP}) AS blocked_logs,
         list_distinct(list(agent) FILTER (agent IS NOT NULL)) AS agents, {} AS words
@@ -88,10 +88,10 @@ fn of_logs(condition: &str) -> String {
 /// Rows made of the metric points of a session of their own that meet `condition` (on `p`). A
 /// point that names only a call has the session of the call's trace, which may be known later:
 /// see [`all`].
-fn of_points(condition: &str) -> String {
+fn of_points(condition: &str, sequence: i64) -> String {
     format!(
         "INSERT INTO parts BY NAME
-    SELECT project, coalesce(session, fallback_session) AS session_id, max(system) AS system, min(room) AS room,
+    SELECT {sequence} AS sequence, project, coalesce(session, fallback_session) AS session_id, max(system) AS system, min(room) AS room,
         min(time) AS first, max(time) AS last, count(*) AS points,
         count(*) FILTER ({INTERRUPTED_TURN}) AS interrupted_points,
         list_distinct(list(agent) FILTER (agent IS NOT NULL)) AS agents,
@@ -104,9 +104,13 @@ fn of_points(condition: &str) -> String {
 /// SQL of the roll-up together with the points whose session is that of a call's trace: these are
 /// few, so that they are looked up with every question.
 pub(super) fn all() -> String {
+    format!("(SELECT * FROM parts UNION ALL BY NAME {})", of_calls())
+}
+
+/// SQL of the points whose session is that of a call's trace, as rows of the roll-up.
+pub(super) fn of_calls() -> String {
     format!(
-        "(SELECT * FROM parts UNION ALL BY NAME
-    SELECT p.project, coalesce(s.session, p.fallback_session, replace(t.trace_id::VARCHAR, '-', '')) AS session_id,
+        "SELECT p.project, coalesce(s.session, p.fallback_session, replace(t.trace_id::VARCHAR, '-', '')) AS session_id,
         max(p.system) AS system, min(p.room) AS room, min(p.time) AS first, max(p.time) AS last,
         0::UINTEGER AS spans, 0::UINTEGER AS logs, count(*)::UINTEGER AS points,
         (count(*) FILTER ({INTERRUPTED_TURN}))::UINTEGER AS interrupted_points,
@@ -116,7 +120,7 @@ pub(super) fn all() -> String {
     LEFT JOIN (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
         WHERE trace_id IN (SELECT trace_id FROM calls) GROUP BY trace_id) s ON s.trace_id = t.trace_id
     WHERE p.call IS NOT NULL AND p.session IS NULL
-    GROUP BY p.project, s.session, p.fallback_session, t.trace_id)"
+    GROUP BY p.project, s.session, p.fallback_session, t.trace_id"
     )
 }
 
@@ -147,6 +151,7 @@ pub(super) fn add(connection: &Connection, brought: &Brought<'_>) -> Result<(), 
         c.trace_ids(ids.iter().copied().map(Some));
         c.append(connection, table)
     };
+    let sequence = brought.since + 1;
     fill("touched", brought.traces)?;
     let mut fresh = ["s", "l", "p"].map(|alias| format!("{alias}.sequence > {}", brought.since));
     if !brought.changed.is_empty() {
@@ -159,8 +164,8 @@ pub(super) fn add(connection: &Connection, brought: &Brought<'_>) -> Result<(), 
                     brought.since
                 )
             };
-            run(&of_spans(&old("s", "start_time")))?;
-            run(&of_logs(&old("l", "time")))?;
+            run(&of_spans(&old("s", "start_time"), sequence))?;
+            run(&of_logs(&old("l", "time"), sequence))?;
         }
     }
     for ((condition, there), sql) in fresh
@@ -169,7 +174,7 @@ pub(super) fn add(connection: &Connection, brought: &Brought<'_>) -> Result<(), 
         .zip([of_spans, of_logs, of_points])
     {
         if there {
-            run(&sql(condition))?;
+            run(&sql(condition, sequence))?;
         }
     }
     Ok(())
@@ -198,11 +203,12 @@ pub(super) fn window_of(
 
 /// Makes the rows of what has no trace anew, within the connection's transaction: some of it was
 /// removed.
-pub(super) fn renew_traceless(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn renew_traceless(connection: &Connection, sequence: i64) -> Result<(), StoreError> {
+    sums::forget_parts(connection, "trace_id IS NULL")?;
     let sql = format!(
         "CREATE OR REPLACE TEMP TABLE touched (trace_id UUID); DELETE FROM parts WHERE trace_id IS NULL; {}; {}",
-        of_logs("l.trace_id IS NULL"),
-        of_points("true")
+        of_logs("l.trace_id IS NULL", sequence),
+        of_points("true", sequence)
     );
     connection
         .execute_batch(&sql)
@@ -218,9 +224,9 @@ pub(super) fn rebuild(connection: &Connection) -> Result<(), StoreError> {
     };
     run("BEGIN TRANSACTION")?;
     let made = run("DELETE FROM parts; CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT trace_id FROM trace_sessions")
-        .and_then(|()| run(&of_spans("true")))
-        .and_then(|()| run(&of_logs("true")))
-        .and_then(|()| run(&of_points("true")))
+        .and_then(|()| run(&of_spans("true", 0)))
+        .and_then(|()| run(&of_logs("true", 0)))
+        .and_then(|()| run(&of_points("true", 0)))
         .and_then(|()| run("COMMIT"));
     if made.is_err() {
         run("ROLLBACK")?;

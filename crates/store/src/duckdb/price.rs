@@ -1,10 +1,14 @@
-//! Prices that became known after the call: rows of the ledger get the cost they lacked.
+//! Prices that became known after the call: rows of the ledger get the cost they lacked, and on
+//! purpose another one.
 
 use super::append::Columns;
-use super::{engine_error, read};
+use super::read::{self, Filter};
+use super::{engine_error, sums};
 use crate::{PriceOf, StoreError};
 use duckdb::Connection;
 use duckdb::types::Value;
+use hashbrown::HashMap;
+use meshscope_api::prices::{Reprice, RepriceModel, RepriceReport, RepriceSum, UnpricedModel};
 use meshscope_model::Usage;
 
 /// How many rows one transaction prices.
@@ -23,7 +27,7 @@ pub(super) fn price(connection: &Connection, price: &PriceOf<'_>) -> Result<u64,
     let mut priced: Vec<(i64, i64, String)> = Vec::new();
     for (provider, model) in models {
         let sql = format!(
-            "SELECT rowid, {}, characters, audio_ns, batch FROM usage
+            "SELECT rowid, {}, characters, audio_ns, batch, time FROM usage
             WHERE cost IS NULL AND NOT claim AND provider IS NOT DISTINCT FROM ? AND model = ?",
             read::TOKEN_COLUMNS.join(", ")
         );
@@ -34,8 +38,8 @@ pub(super) fn price(connection: &Connection, price: &PriceOf<'_>) -> Result<u64,
             .query(duckdb::params_from_iter(values))
             .map_err(engine_error(doing))?;
         while let Some(row) = rows.next().map_err(engine_error(doing))? {
-            let (id, usage) = call(row).map_err(engine_error(doing))?;
-            if let Some((cost, version)) = price(provider.as_deref(), &model, &usage) {
+            let (id, usage, at) = call(row).map_err(engine_error(doing))?;
+            if let Some((cost, version)) = price(provider.as_deref(), &model, &usage, at) {
                 priced.push((id, cost, version));
             }
             if priced.len() >= STEP {
@@ -49,6 +53,12 @@ pub(super) fn price(connection: &Connection, price: &PriceOf<'_>) -> Result<u64,
     if priced.is_empty() {
         return Ok(0);
     }
+    save(connection, &priced)?;
+    Ok(priced.len() as u64)
+}
+
+/// Gives rows their cost with the version of the table it comes from, in one transaction.
+fn save(connection: &Connection, priced: &[(i64, i64, String)]) -> Result<(), StoreError> {
     let run = |sql: &str| connection.execute_batch(sql).map_err(engine_error("price calls"));
     run("CREATE OR REPLACE TEMP TABLE priced (id BIGINT, cost BIGINT, version VARCHAR)")?;
     let mut columns = Columns::default();
@@ -56,21 +66,156 @@ pub(super) fn price(connection: &Connection, price: &PriceOf<'_>) -> Result<u64,
     columns.i64(priced.iter().map(|(_, cost, _)| Some(*cost)));
     columns.text(priced.iter().map(|(.., version)| Some(version.as_str())));
     columns.append(connection, "priced")?;
-    run("UPDATE usage SET cost = priced.cost, cost_source = priced.version FROM priced WHERE usage.rowid = priced.id;
-         DROP TABLE priced")?;
-    Ok(priced.len() as u64)
+    run("BEGIN")?;
+    let saved = sums::forget_usage(connection, "rowid IN (SELECT id FROM priced)")
+        .and_then(|()| {
+            run(
+                "UPDATE usage SET cost = priced.cost, cost_source = priced.version FROM priced
+                WHERE usage.rowid = priced.id",
+            )
+        })
+        .and_then(|()| run("COMMIT"));
+    if saved.is_err()
+        && let Err(error) = run("ROLLBACK")
+    {
+        tracing::debug!(%error, "the failed transaction was gone already");
+    }
+    run("DROP TABLE priced")?;
+    saved
 }
 
-/// A row with what was used.
-fn call(row: &duckdb::Row<'_>) -> duckdb::Result<(i64, Usage)> {
-    Ok((
-        row.get(0)?,
-        Usage {
-            tokens: read::tokens(row, 1)?,
-            characters: row.get(9)?,
-            audio_ns: row.get(10)?,
-            batch: row.get::<_, Option<bool>>(11)?.unwrap_or(false),
-            ..Usage::default()
+/// Models that calls without a cost name, those with the most calls first.
+pub(super) fn unpriced(connection: &Connection) -> Result<Vec<UnpricedModel>, StoreError> {
+    let sql = format!(
+        "SELECT coalesce(model, ''), provider, count(*), min(time), max(time), {} FROM counted
+        WHERE cost IS NULL AND NOT claim GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+        read::token_sums()
+    );
+    read::rows(
+        connection,
+        "read models without a price",
+        &sql,
+        Vec::new(),
+        |row| {
+            Ok(UnpricedModel {
+                model: row.get(0)?,
+                provider: row.get(1)?,
+                calls: row.get(2)?,
+                first_at: row.get(3)?,
+                last_at: row.get(4)?,
+                tokens: read::tokens(row, 5)?,
+                priced_now: false,
+            })
         },
-    ))
+    )
+}
+
+/// Prices rows anew, or tells what that would change.
+pub(super) fn reprice(
+    connection: &Connection,
+    which: &Reprice,
+    price: &PriceOf<'_>,
+) -> Result<RepriceReport, StoreError> {
+    let doing = "read calls to price anew";
+    let mut filter = Filter::default();
+    filter.equal("project", which.project.as_deref());
+    filter.equal("model", which.model.as_deref());
+    for (condition, moment) in [("time >= ?", which.from), ("time < ?", which.to)] {
+        if let Some(moment) = moment {
+            filter.add(condition, [Value::BigInt(moment)]);
+        }
+    }
+    let chosen = format!("NOT claim AND model IS NOT NULL AND {}", filter.sql());
+    let reported = format!("SELECT count(*) FROM usage WHERE cost_source = 'reported' AND {chosen}");
+    let reported = read::rows(connection, doing, &reported, filter.values.clone(), |row| {
+        row.get(0)
+    })?;
+    let sql = format!(
+        "SELECT rowid, {}, characters, audio_ns, batch, time, provider, model, cost FROM usage
+        WHERE cost_source IS DISTINCT FROM 'reported' AND {chosen}",
+        read::TOKEN_COLUMNS.join(", ")
+    );
+    let mut models: HashMap<(String, Option<String>), RepriceSum> = HashMap::new();
+    let mut priced: Vec<(i64, i64, String)> = Vec::new();
+    read::rows(connection, doing, &sql, filter.values, |row| {
+        let (id, usage, at) = call(row)?;
+        let (provider, model): (Option<String>, String) = (row.get(13)?, row.get(14)?);
+        let before: Option<i64> = row.get(15)?;
+        let found = price(provider.as_deref(), &model, &usage, at);
+        note(
+            models.entry((model, provider)).or_default(),
+            before,
+            found.as_ref().map(|(cost, _)| *cost),
+        );
+        if let Some((cost, version)) = found
+            && before != Some(cost)
+        {
+            priced.push((id, cost, version));
+        }
+        Ok(())
+    })?;
+    if which.apply && !priced.is_empty() {
+        save(connection, &priced)?;
+    }
+    let mut total = RepriceSum::default();
+    models.values().for_each(|sum| add(&mut total, sum));
+    let mut changed: Vec<RepriceModel> = models
+        .into_iter()
+        .filter(|(_, sum)| sum.changed > 0)
+        .map(|((model, provider), sum)| RepriceModel { model, provider, sum })
+        .collect();
+    let change = |sum: &RepriceSum| {
+        sum.after_pico_usd
+            .unwrap_or(0)
+            .abs_diff(sum.before_pico_usd.unwrap_or(0))
+    };
+    changed.sort_by(|a, b| {
+        let names = || (&a.model, &a.provider).cmp(&(&b.model, &b.provider));
+        change(&b.sum).cmp(&change(&a.sum)).then_with(names)
+    });
+    Ok(RepriceReport {
+        applied: which.apply,
+        total,
+        models: changed,
+        reported_calls: reported.into_iter().next().unwrap_or(0),
+    })
+}
+
+fn plus(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.saturating_add(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Notes one row: its cost before, and what is known now.
+fn note(sum: &mut RepriceSum, before: Option<i64>, found: Option<i64>) {
+    let after = found.or(before);
+    sum.calls += 1;
+    sum.changed += u64::from(after != before);
+    sum.newly_priced += u64::from(before.is_none() && after.is_some());
+    sum.kept += u64::from(found.is_none() && before.is_some());
+    sum.before_pico_usd = plus(sum.before_pico_usd, before);
+    sum.after_pico_usd = plus(sum.after_pico_usd, after);
+}
+
+fn add(into: &mut RepriceSum, more: &RepriceSum) {
+    into.calls += more.calls;
+    into.changed += more.changed;
+    into.newly_priced += more.newly_priced;
+    into.kept += more.kept;
+    into.before_pico_usd = plus(into.before_pico_usd, more.before_pico_usd);
+    into.after_pico_usd = plus(into.after_pico_usd, more.after_pico_usd);
+}
+
+/// A row with what was used, and when.
+fn call(row: &duckdb::Row<'_>) -> duckdb::Result<(i64, Usage, i64)> {
+    let usage = Usage {
+        tokens: read::tokens(row, 1)?,
+        characters: row.get(9)?,
+        audio_ns: row.get(10)?,
+        batch: row.get::<_, Option<bool>>(11)?.unwrap_or(false),
+        ..Usage::default()
+    };
+    Ok((row.get(0)?, usage, row.get(12)?))
 }

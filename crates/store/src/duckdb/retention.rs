@@ -7,7 +7,7 @@
 
 use super::read::{self, trace_id_of};
 use super::{DuckDb, Writing, engine_error, lock};
-use super::{identity, parts, recordings, stream};
+use super::{identity, parts, recordings, stream, sums};
 use crate::StoreError;
 use duckdb::Connection;
 use meshscope_api::status::{Removed, Retention};
@@ -159,7 +159,7 @@ impl DuckDb {
             }
         }
         if removed.logs + removed.metric_points > 0 {
-            self.step(|_| run.transaction(|| parts::renew_traceless(&connection)))?;
+            self.step(|_| run.transaction(|| parts::renew_traceless(&connection, since)))?;
         }
         removed.recordings = self.step(|_| recordings::remove_old(&connection, &cutoffs.sql()))?;
         run.find_emitters()?;
@@ -385,6 +385,8 @@ impl Run<'_> {
                 &traces,
                 |row| Ok((id(row)?, row.get(1)?, row.get(2)?)),
             )?;
+            sums::forget_usage(self.connection, &traces)?;
+            sums::forget_parts(self.connection, &traces)?;
             for table in &self.of_trace {
                 self.execute(&format!("DELETE FROM \"{table}\" WHERE {traces}"))?;
             }
@@ -433,6 +435,9 @@ impl Run<'_> {
             part.which
         );
         let gone: Vec<u64> = self.transaction(|| {
+            if table == "usage" {
+                sums::forget_usage(self.connection, &which)?;
+            }
             let mut upto = 0_i64;
             let gone = self.take(table, &format!("{column}, sequence"), &which, |row| {
                 upto = upto.max(row.get(1)?);

@@ -2,7 +2,7 @@
 //! their own; all attributes stand in a typed list (see [`super::value`]).
 
 /// Version of the schema below.
-pub(super) const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
 /// The first version with the roll-up.
 pub(super) const FIRST_WITH_PARTS: u32 = 4;
 
@@ -66,6 +66,7 @@ pub(super) fn upgrade_to(version: u32) -> String {
         2 => CALLS.to_owned(),
         3 => "ALTER TABLE usage ADD COLUMN IF NOT EXISTS batch BOOLEAN DEFAULT false;".to_owned(),
         4 => SLOTS_AND_PARTS.to_owned(),
+        5 => SUMS.to_owned(),
         _ => RECORDINGS.to_owned(),
     }
 }
@@ -98,7 +99,41 @@ CREATE TABLE IF NOT EXISTS parts (
 );
 ";
 
-/// Version 5: recordings. `started_at` is a moment, or else `start_offset` counts from the first
+/// Version 5: who asked and which version of a service answered, in the ledger; and sums of it by the
+/// hour (see [`super::sums`]).
+const SUMS: &str = "
+ALTER TABLE usage ADD COLUMN IF NOT EXISTS version VARCHAR;
+ALTER TABLE usage ADD COLUMN IF NOT EXISTS user_id VARCHAR;
+ALTER TABLE parts ADD COLUMN IF NOT EXISTS sequence BIGINT DEFAULT 0;
+UPDATE usage SET user_id = s.user_id FROM spans s
+    WHERE usage.source = 0 AND s.trace_id = usage.trace_id AND s.span_id = usage.span_id AND s.user_id IS NOT NULL;
+UPDATE usage SET version = e.version FROM spans s JOIN (
+        SELECT id, list_filter(content::JSON->'$.attributes[*]', lambda a: a->>'$.key' = 'service.version')[1]->>'$.value.stringValue' AS version
+        FROM emitters) e ON e.id = s.resource
+    WHERE usage.source = 0 AND s.trace_id = usage.trace_id AND s.span_id = usage.span_id AND e.version <> '';
+
+CREATE TABLE IF NOT EXISTS usage_hours (
+    hour BIGINT, claim BOOLEAN, project VARCHAR, system UTINYINT, room VARCHAR, service VARCHAR, version VARCHAR,
+    agent VARCHAR, role VARCHAR, operation UTINYINT, tool VARCHAR, model VARCHAR, provider VARCHAR,
+    input_tokens BIGINT, cached_input_tokens BIGINT, cache_write_tokens BIGINT, output_tokens BIGINT,
+    reasoning_tokens BIGINT, audio_input_tokens BIGINT, audio_output_tokens BIGINT, total_tokens BIGINT,
+    cost BIGINT, carbon BIGINT, characters BIGINT, audio_ns BIGINT,
+    calls UBIGINT, errors UBIGINT, unpriced UBIGINT, reported UBIGINT, first BIGINT, durations BLOB, first_tokens BLOB
+);
+CREATE TABLE IF NOT EXISTS open_claims AS SELECT * FROM usage LIMIT 0;
+CREATE TABLE IF NOT EXISTS runs (
+    trace_id UUID, project VARCHAR, session_id VARCHAR, system UTINYINT, room VARCHAR, start BIGINT, duration BIGINT,
+    spans BIGINT, errors BIGINT, blocked BIGINT
+);
+CREATE TABLE IF NOT EXISTS presence (
+    hour BIGINT, project VARCHAR, session_id VARCHAR, system UTINYINT, room VARCHAR
+);
+CREATE TABLE IF NOT EXISTS presence_agents (hour BIGINT, project VARCHAR, system UTINYINT, room VARCHAR, agent VARCHAR);
+-- Hours whose sums do not hold any more.
+CREATE TABLE IF NOT EXISTS stale (hour BIGINT);
+";
+
+/// Version 6: recordings. `started_at` is a moment, or else `start_offset` counts from the first
 /// moment of the session as known when it is asked.
 const RECORDINGS: &str = "
 CREATE TABLE IF NOT EXISTS recordings (

@@ -205,25 +205,19 @@ pub(super) fn spans_at(
     let (Some((.., first)), Some((.., last))) = (places.first(), places.last()) else {
         return Ok(Vec::new());
     };
-    let mut traces: HashMap<TraceId, Vec<String>> = HashMap::new();
-    for (trace_id, id, _) in places {
-        traces.entry(*trace_id).or_default().push(id.to_string());
-    }
-    let of_trace = |(trace_id, ids): (&TraceId, &Vec<String>)| {
-        format!(
-            "(s.trace_id = '{trace_id}'::UUID AND s.span_id IN ({}))",
-            ids.join(", ")
-        )
-    };
-    let any: Vec<String> = traces.iter().map(of_trace).collect();
-    let condition = format!(
-        "s.start_time BETWEEN {first} AND {last} AND ({})",
-        any.join(" OR ")
+    let values: Vec<String> = places
+        .iter()
+        .map(|(trace_id, id, _)| format!("('{trace_id}'::UUID, {id}::UBIGINT)"))
+        .collect();
+    // A list of conditions would be a join for each trace.
+    let source = format!(
+        "spans s SEMI JOIN (VALUES {}) w(trace_id, span_id) ON w.trace_id = s.trace_id AND w.span_id = s.span_id",
+        values.join(", ")
     );
     let wanted = Wanted {
-        source: "spans s",
+        source: &source,
         window: (*first, *last),
-        condition: &condition,
+        condition: "true",
     };
     read::spans(connection, slots, &wanted)
 }

@@ -514,3 +514,32 @@ fn sparklines(connection: &Connection, sessions: &mut [Session]) -> Result<(), S
     }
     Ok(())
 }
+
+/// SQL of the names of all sessions that `query` asks for, and its values.
+pub(super) fn matching(
+    slots: &Slots,
+    query: &ListQuery,
+    now: i64,
+) -> Result<(String, Vec<Value>), StoreError> {
+    let (measures, filter) = group_filter(query, now);
+    let (mut hits, mut values) = (Vec::new(), Vec::new());
+    for source in sources(slots, query, now) {
+        hits.push(format!("SELECT project, session_id FROM ({})", source.sql));
+        values.extend(source.values);
+    }
+    let cost = match query.min_cost_pico_usd {
+        None => String::new(),
+        Some(_) => USED.to_owned(),
+    };
+    let sql = format!(
+        "SELECT project, session_id FROM (
+            SELECT project, session_id, min(first) AS first, max(last) AS last{measures}
+            FROM {} WHERE (project, session_id) IN (SELECT (project, session_id) FROM ({}))
+            GROUP BY project, session_id) {cost} WHERE {}",
+        parts::all(),
+        hits.join(" UNION ALL "),
+        filter.sql()
+    );
+    values.extend(filter.values);
+    Ok((sql, values))
+}

@@ -6,7 +6,7 @@ use super::merge::merge;
 use super::parts::{self, Brought};
 use super::recent::Seen;
 use super::slots::{self, Slots};
-use super::{Writing, engine_error, identity, ledger, read, rows};
+use super::{Writing, engine_error, identity, ledger, read, rows, sums};
 use crate::{StoreError, Written};
 use duckdb::Connection;
 use hashbrown::{HashMap, HashSet};
@@ -488,6 +488,13 @@ fn replace(connection: &Connection, replaced: &[(TraceId, SpanId, i64)]) -> Resu
     c.trace_ids(replaced.iter().map(|(id, ..)| Some(*id)));
     c.u64(replaced.iter().map(|(_, id, _)| Some(id.as_u64())));
     c.append(connection, "replaced")?;
+    // Most of these spans were in progress and have no row in the ledger.
+    sums::forget_usage(
+        connection,
+        &format!(
+            "source = 0 AND time BETWEEN {first} AND {last} AND (trace_id, span_id) IN (SELECT (trace_id, span_id) FROM replaced)"
+        ),
+    )?;
     for (table, own) in [
         ("spans", format!("AND start_time BETWEEN {first} AND {last}")),
         (

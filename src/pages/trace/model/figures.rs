@@ -4,8 +4,8 @@ use super::super::load::Loaded;
 use crate::pages::sessions::cost;
 use meshscope_analysis::{Group, own_time};
 use meshscope_layout::format;
+use meshscope_model::SpanColumns;
 use meshscope_model::columns::ABSENT;
-use meshscope_model::{Operation, SpanColumns};
 use std::collections::HashMap;
 
 /// A column of figures.
@@ -107,12 +107,10 @@ pub(crate) struct Figures {
     of_groups: HashMap<u32, (i64, i64)>,
 }
 
-/// True for a call whose cost is not known.
+/// True for a call in the ledger whose cost is not known.
 fn is_unpriced(columns: &SpanColumns, row: usize) -> bool {
     let figure = |column: &[i64]| column.get(row).is_some_and(|n| *n != ABSENT);
-    let operation = columns.operation.get(row).copied().unwrap_or(0);
-    let is_call = figure(&columns.total_tokens) || Operation::from_number(operation).is_model_call();
-    is_call && !figure(&columns.cost)
+    figure(&columns.total_tokens) && !figure(&columns.cost)
 }
 
 impl Figures {

@@ -1,13 +1,12 @@
 //! Taking along what is shown: a link, a picture.
 
 use super::stage::Stage;
-use super::toolbar::{Menu, has_rows};
+use super::toolbar::has_rows;
+use crate::components::menu::Menu;
+use crate::components::save;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_bindgen::prelude::Closure;
-use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
 
 /// The menu.
 #[component]
@@ -22,23 +21,26 @@ pub(super) fn Save(stage: Stage) -> impl IntoView {
         copy_link(said);
         open.set(false);
     };
-    let png = move |_| done((!has_rows(stage) || !save_png(stage)).then_some("nothing to save"));
-    let svg = move |_| {
-        let saved = stage
-            .svg()
-            .filter(|_| has_rows(stage))
-            .and_then(|svg| save_text(&svg, "image/svg+xml", "trace.svg"));
+    let png = move |_| {
+        let picture = stage.picture().filter(|_| has_rows(stage));
+        let saved = picture.map(|picture| save::save_png(&picture, "trace.png"));
         done(saved.is_none().then_some("nothing to save"));
     };
-    let items = move || {
+    let svg = move |_| {
+        let svg = stage.svg().filter(|_| has_rows(stage));
+        let saved = svg.map(|svg| save::save_text(&svg, "image/svg+xml", "trace.svg"));
+        done(saved.is_none().then_some("nothing to save"));
+    };
+    let items = Box::new(move || {
         view! {
             <button class="item" on:click=link>"Copy a link to this"</button>
             <button class="item" on:click=png>"Save as PNG"</button>
             <button class="item" on:click=svg>"Save as SVG"</button>
         }
-    };
+        .into_any()
+    });
     view! {
-        <Menu label="share" open items=items />
+        <Menu label="share" open items />
         <span class="muted" role="status">{said}</span>
     }
 }
@@ -62,33 +64,4 @@ pub(super) fn copy_link(said: RwSignal<&'static str>) {
             std::time::Duration::from_millis(1_500),
         );
     });
-}
-
-fn save_png(stage: Stage) -> bool {
-    let Some(picture) = stage.picture() else {
-        return false;
-    };
-    let save = Closure::once_into_js(move |blob: Option<Blob>| {
-        if blob.and_then(|blob| save_blob(&blob, "trace.png")).is_none() {
-            leptos::logging::error!("the picture cannot be saved");
-        }
-    });
-    picture.to_blob(save.unchecked_ref()).is_ok()
-}
-
-fn save_text(text: &str, media_type: &str, name: &str) -> Option<()> {
-    let parts = js_sys::Array::of1(&JsValue::from_str(text));
-    let kind = BlobPropertyBag::new();
-    kind.set_type(media_type);
-    let blob = Blob::new_with_str_sequence_and_options(&parts, &kind).ok()?;
-    save_blob(&blob, name)
-}
-
-fn save_blob(blob: &Blob, name: &str) -> Option<()> {
-    let url = Url::create_object_url_with_blob(blob).ok()?;
-    let link: HtmlAnchorElement = document().create_element("a").ok()?.dyn_into().ok()?;
-    link.set_href(&url);
-    link.set_download(name);
-    link.click();
-    Url::revoke_object_url(&url).ok()
 }

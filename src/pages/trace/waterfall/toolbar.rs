@@ -3,6 +3,7 @@
 use super::finding::FindBox;
 use super::save;
 use super::stage::Stage;
+use crate::components::menu::Menu;
 use crate::pages::trace::load::Loaded;
 use crate::pages::trace::model::{Figure, Model};
 use crate::state::{param, use_patch};
@@ -148,33 +149,8 @@ fn Columns() -> impl IntoView {
             }
         }
     };
-    let items = move || Figure::ALL.map(item.clone()).collect_view();
-    view! { <Menu label="columns" open items=items /> }
-}
-
-/// A button that opens what is chosen from.
-#[component]
-pub(super) fn Menu<V: IntoView + 'static>(
-    label: &'static str,
-    open: RwSignal<bool>,
-    items: impl Fn() -> V + Send + 'static,
-) -> impl IntoView {
-    let escape = move |event: web_sys::KeyboardEvent| {
-        if event.key() == "Escape" {
-            event.stop_propagation();
-            open.set(false);
-        }
-    };
-    view! {
-        <div class="menu-of" on:keydown=escape>
-            <button class="tool" aria-haspopup="true" aria-expanded=move || open.get().to_string()
-                on:click=move |_| open.update(|open| *open = !*open)>{label}</button>
-            {move || open.get().then(|| view! {
-                <div class="shade" on:click=move |_| open.set(false)></div>
-                <div class="menu">{items()}</div>
-            })}
-        </div>
-    }
+    let items = Box::new(move || Figure::ALL.map(item.clone()).collect_view().into_any());
+    view! { <Menu label="columns" open items /> }
 }
 
 /// Says how many of the framework's own spans are hidden, and shows them.

@@ -1,0 +1,307 @@
+//! Runs, sessions, agents and rooms: how many took part, in each bucket and in all.
+
+use super::super::read::{self, Filter};
+use super::super::slots::Slots;
+use super::super::{parts, sums};
+use super::calendar::Calendar;
+use super::classes::{self, Classes};
+use super::measures::EXACT;
+use super::rolled::Rolled;
+use super::source::{Source, chooses_calls, chooses_sessions, part_filter};
+use crate::StoreError;
+use duckdb::Connection;
+use duckdb::types::Value;
+use meshscope_api::usage_query::UsageQuery;
+use meshscope_api::{RunLatencyBucket, UsageTotals};
+
+/// What is asked.
+pub(super) struct Asked<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) slots: &'a Slots,
+    pub(super) query: &'a UsageQuery,
+    pub(super) calendar: &'a Calendar,
+    pub(super) source: &'a Source,
+    /// First and last moment.
+    pub(super) bounds: (i64, i64),
+    pub(super) now: i64,
+}
+
+fn bound((from, to): (i64, i64)) -> (i64, i64) {
+    // The smallest integer has no literal of its own.
+    (from.max(read::ANY_TIME.0), to)
+}
+
+/// Named query `chosen_runs` of the runs that started in the range, and its values.
+fn runs_sql(asked: &Asked<'_>) -> Result<(String, Vec<Value>), StoreError> {
+    let (with, mut values) = asked.source.sessions(asked.query, asked.slots, asked.now)?;
+    let mut filter = part_filter(asked.slots, asked.query, asked.source);
+    let query = asked.query;
+    let plain = !chooses_calls(query) && !chooses_sessions(query);
+    let (from, to) = bound(asked.bounds);
+    let upto = sums::upto(asked.connection)?;
+    let runs = match upto.filter(|_| plain) {
+        Some(upto) => format!(
+            "grown AS MATERIALIZED (SELECT DISTINCT trace_id FROM parts WHERE spans > 0 AND sequence > {upto}),
+            all_runs AS (SELECT * FROM runs ANTI JOIN grown USING (trace_id)
+                UNION ALL BY NAME {} SEMI JOIN grown USING (trace_id) WHERE spans > 0 GROUP BY trace_id)",
+            sums::RUNS
+        ),
+        // What chooses a run is asked of its parts: any of them may say it.
+        None => {
+            let hit = format!(
+                "hit AS (SELECT DISTINCT trace_id FROM parts WHERE spans > 0 AND {}),",
+                filter.sql()
+            );
+            values.extend(std::mem::take(&mut filter).values);
+            format!(
+                "{hit} all_runs AS ({} SEMI JOIN hit USING (trace_id) WHERE spans > 0 GROUP BY trace_id)",
+                sums::RUNS
+            )
+        }
+    };
+    filter.add(&format!("start BETWEEN {from} AND {to}"), []);
+    values.extend(filter.values.iter().cloned());
+    let sql = format!(
+        "WITH {with} {runs}, chosen_runs AS (SELECT * FROM all_runs WHERE {})",
+        filter.sql()
+    );
+    Ok((sql, values))
+}
+
+/// Counts the runs, and reads their latency, in each bucket and in all.
+pub(super) fn runs(
+    asked: &Asked<'_>,
+    timeline: &mut [UsageTotals],
+    totals: &mut UsageTotals,
+) -> Result<Vec<RunLatencyBucket>, StoreError> {
+    let (with, values) = runs_sql(asked)?;
+    let sql = format!(
+        "{with} SELECT {}, {}, count(*), count(*) FILTER (errors > 0), count(*) FILTER (blocked > 0),
+            sum(spans)::UBIGINT, sum(errors)::UBIGINT, sum(blocked)::UBIGINT FROM chosen_runs GROUP BY ALL",
+        asked.calendar.index_sql("start"),
+        classes::sql("duration"),
+    );
+    let mut in_all = Classes::default();
+    let mut buckets = vec![Classes::default(); timeline.len()];
+    read::rows(asked.connection, "count the runs", &sql, values, |row| {
+        let (bucket, class): (usize, i16) = (row.get(0)?, row.get(1)?);
+        let mut counts = [0_u64; 6];
+        for (n, count) in counts.iter_mut().enumerate() {
+            *count = row.get(2 + n)?;
+        }
+        let [runs, failed, blocked, spans, failed_spans, blocked_spans] = counts;
+        in_all.add(class, runs);
+        if let Some(classes) = buckets.get_mut(bucket) {
+            classes.add(class, runs);
+        }
+        for sums in timeline.get_mut(bucket).into_iter().chain([&mut *totals]) {
+            sums.runs += runs;
+            sums.failed_runs += failed;
+            sums.blocked_runs += blocked;
+            sums.spans += spans;
+            sums.failed_spans += failed_spans;
+            sums.blocked_spans += blocked_spans;
+        }
+        Ok(())
+    })?;
+    if totals.runs <= EXACT {
+        run_quantiles(asked, timeline, totals)?;
+    } else {
+        totals.run_latency_ns = in_all.quantiles();
+        for (sums, classes) in timeline.iter_mut().zip(&buckets) {
+            sums.run_latency_ns = classes.quantiles();
+        }
+    }
+    let all = asked.calendar.bounds.iter().zip(timeline.iter());
+    Ok(all
+        .filter(|(_, sums)| sums.runs > 0)
+        .map(|(start, sums)| RunLatencyBucket {
+            start: *start,
+            runs: u32::try_from(sums.runs).unwrap_or(u32::MAX),
+            latency_ns: sums.run_latency_ns,
+        })
+        .collect())
+}
+
+/// Reads the latency of the runs to the ns.
+fn run_quantiles(
+    asked: &Asked<'_>,
+    timeline: &mut [UsageTotals],
+    totals: &mut UsageTotals,
+) -> Result<(), StoreError> {
+    let (with, values) = runs_sql(asked)?;
+    let sql = format!(
+        "{with} SELECT bucket, {} FROM (SELECT {} AS bucket, duration FROM chosen_runs)
+        GROUP BY GROUPING SETS ((bucket), ())",
+        read::quantiles_of("duration"),
+        asked.calendar.index_sql("start"),
+    );
+    read::rows(
+        asked.connection,
+        "read the latency of runs",
+        &sql,
+        values,
+        |row| {
+            let slot = match row.get::<_, Option<usize>>(0)? {
+                Some(bucket) => timeline.get_mut(bucket),
+                None => Some(&mut *totals),
+            };
+            if let Some(slot) = slot {
+                slot.run_latency_ns = read::quantiles(row.get(1)?);
+            }
+            Ok(())
+        },
+    )?;
+    Ok(())
+}
+
+/// How many runs lie in each bucket and class of durations.
+pub(super) fn run_classes(asked: &Asked<'_>) -> Result<Vec<(u32, i16, u64)>, StoreError> {
+    let (with, values) = runs_sql(asked)?;
+    let sql = format!(
+        "{with} SELECT {}, {}, count(*) FROM chosen_runs GROUP BY ALL",
+        asked.calendar.index_sql("start"),
+        classes::sql("duration")
+    );
+    read::rows(
+        asked.connection,
+        "read the latency of runs",
+        &sql,
+        values,
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
+}
+
+/// Where sessions, agents and rooms are seen: named queries `seen` (bucket, project, session_id, room) and
+/// `acted` (bucket, project, agent), and their values.
+fn seen_sql(asked: &Asked<'_>, ledger: &Filter) -> Result<(String, Vec<Value>), StoreError> {
+    let (query, calendar) = (asked.query, asked.calendar);
+    let (with, mut values) = asked.source.sessions(query, asked.slots, asked.now)?;
+    let filter = part_filter(asked.slots, query, asked.source);
+    let (from, to) = bound(asked.bounds);
+    let spread = |parts: &str, condition: &str| {
+        let (first, last) = (
+            calendar.index_sql(&format!("greatest(first, {from})")),
+            calendar.index_sql(&format!("least(last, {to})")),
+        );
+        format!(
+            "SELECT unnest(range({first}, {last} + 1)) AS bucket, project, session_id, room, agents FROM {parts}
+            WHERE first <= {to} AND last >= {from} AND {condition} AND {}",
+            filter.sql()
+        )
+    };
+    let known = !chooses_calls(query) && !chooses_sessions(query) && query.trace.is_none();
+    let rolled = match known {
+        true => Rolled::within(asked.connection, asked.bounds, calendar, Filter::default())?,
+        false => None,
+    };
+    let (pieces, sums) = match &rolled {
+        None => {
+            values.extend(filter.values.iter().cloned());
+            (spread(&parts::all(), "true"), None)
+        }
+        Some(rolled) => {
+            let edges: Vec<String> = rolled
+                .unusable_ranges()
+                .iter()
+                .map(|(first, last)| format!("(first <= {last} AND last >= {first})"))
+                .collect();
+            let edges = if edges.is_empty() {
+                "false".to_owned()
+            } else {
+                edges.join(" OR ")
+            };
+            let fresh = format!("(sequence > {} OR {} OR {edges})", rolled.upto, sums::is_long());
+            let parts = [
+                spread("parts", &fresh),
+                spread(&format!("({})", parts::of_calls()), "true"),
+            ];
+            for _ in 0..4 {
+                values.extend(filter.values.iter().cloned());
+            }
+            let which = format!("WHERE {} AND {}", rolled.usable(), filter.sql());
+            (
+                parts.join(" UNION ALL "),
+                Some((calendar.index_sql("hour"), which)),
+            )
+        }
+    };
+    // Calls that only counters tell are of no span.
+    let counted = match chooses_calls(query) {
+        true => {
+            values.extend(ledger.values.iter().cloned());
+            let bucket = calendar.index_sql("time");
+            let which = ledger.sql();
+            format!(
+                " UNION ALL SELECT {bucket}, project, session_id, room, [agent] FROM ledger WHERE {which}"
+            )
+        }
+        false => String::new(),
+    };
+    let of_sums = |columns: &str, table: &str| {
+        sums.as_ref().map_or_else(String::new, |(hour, which)| {
+            format!(" UNION ALL SELECT {hour} AS bucket, {columns} FROM {table} {which}")
+        })
+    };
+    let sql = format!(
+        "WITH {with} pieces AS MATERIALIZED ({pieces}{counted}),
+        seen AS (SELECT bucket, project, session_id, room FROM pieces{}),
+        acted AS (SELECT bucket, project, unnest(agents) AS agent
+            FROM (SELECT DISTINCT bucket, project, agents FROM pieces){})",
+        of_sums("project, session_id, room", "presence"),
+        of_sums("project, agent", "presence_agents"),
+    );
+    Ok((sql, values))
+}
+
+/// Counts who took part, in each bucket and in all. `ledger` chooses the calls.
+pub(super) fn present(
+    asked: &Asked<'_>,
+    ledger: &Filter,
+    timeline: &mut [UsageTotals],
+    totals: &mut UsageTotals,
+) -> Result<(), StoreError> {
+    let (with, values) = seen_sql(asked, ledger)?;
+    let count = |names: &str| {
+        format!(
+            "SELECT bucket, count(*) AS n FROM {names} GROUP BY bucket
+            UNION ALL SELECT NULL, count(*) FROM (SELECT DISTINCT * EXCLUDE (bucket) FROM {names})"
+        )
+    };
+    // Most sessions lie within one bucket, so that they need not be told apart for each again.
+    let sql = format!(
+        "{with}, seen_sessions AS MATERIALIZED (SELECT project, session_id, min(bucket) AS lo, max(bucket) AS hi
+            FROM seen WHERE session_id IS NOT NULL GROUP BY project, session_id),
+        spread AS (SELECT DISTINCT bucket, project, session_id FROM seen
+            WHERE (project, session_id) IN (SELECT (project, session_id) FROM seen_sessions WHERE lo < hi)),
+        seen_rooms AS MATERIALIZED (SELECT DISTINCT bucket, project, room FROM seen WHERE room IS NOT NULL),
+        seen_agents AS MATERIALIZED (SELECT DISTINCT bucket, project, agent FROM acted WHERE agent IS NOT NULL)
+        SELECT 0, NULL, count(*) FROM seen_sessions
+        UNION ALL SELECT 0, lo, count(*) FROM seen_sessions WHERE lo = hi GROUP BY lo
+        UNION ALL SELECT 0, bucket, count(*) FROM spread GROUP BY bucket
+        UNION ALL SELECT 1, * FROM ({}) UNION ALL SELECT 2, * FROM ({})",
+        count("seen_rooms"),
+        count("seen_agents")
+    );
+    let found = read::rows(asked.connection, "count sessions", &sql, values, |row| {
+        Ok((
+            row.get::<_, i32>(0)?,
+            row.get::<_, Option<usize>>(1)?,
+            row.get::<_, u64>(2)?,
+        ))
+    })?;
+    for (kind, bucket, count) in found {
+        let slot = match bucket {
+            Some(bucket) => timeline.get_mut(bucket),
+            None => Some(&mut *totals),
+        };
+        if let Some(slot) = slot {
+            match kind {
+                0 => slot.sessions += count,
+                1 => slot.rooms += count,
+                _ => slot.agents += count,
+            }
+        }
+    }
+    Ok(())
+}
