@@ -521,7 +521,7 @@ async fn the_playhead_shows_the_session_as_it_stood() {
         )
         .await;
     assert_eq!(figure(&browser, "Tokens").await, "300");
-    assert_eq!(figure(&browser, "Cost").await, "$0.03");
+    assert_eq!(figure(&browser, "Cost").await, "$0.0300");
 
     // Dragged from the end to 2.5 s: the first answer is there, the search is at work.
     drag(&browser, 0.9, 0.25, 8.0).await;
