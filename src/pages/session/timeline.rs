@@ -17,8 +17,8 @@ use crate::state::prefs::Prefs;
 use crate::state::{param, use_patch, use_replace};
 use leptos::html::Canvas;
 use leptos::prelude::*;
-use meshscope_analysis::Sums;
 use meshscope_analysis::timeline::text_of;
+use meshscope_analysis::{Sums, Timeline};
 use meshscope_api::{MetricDetail, MetricList};
 use meshscope_layout::{Gap, Gaps, TimeView, format};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Picture {
         let (first, last) = focus.bounds();
         let names = if width < NARROW { NAMES.1 } else { NAMES.0 };
         let mut view = TimeView::new(first, last, (width - names).max(1.0));
-        let gaps = Gaps::find(&held.loaded.columns, &held.loaded.tree, last);
+        let gaps = idle(&held, last);
         let idle: i64 = gaps.gaps().iter().map(Gap::length).fold(0, i64::saturating_add);
         // Where nothing happens for most of the time, that time is skipped unless it is asked for.
         let skipped = match skip.as_deref() {
@@ -142,6 +142,26 @@ impl Picture {
             }
         }
     }
+}
+
+/// The time in which nothing happens: between spans, and behind the last of them where only a metric is known
+/// of the session later. Where there are log records, something happened.
+fn idle(held: &Held, last: i64) -> Gaps {
+    let Timeline {
+        first, last: ended, ..
+    } = held.timeline;
+    let found = Gaps::find(&held.loaded.columns, &held.loaded.tree, ended);
+    let mut gaps = found.gaps().to_vec();
+    let worked = ended.saturating_sub(first);
+    let behind = Gap {
+        start: ended.saturating_add(worked / 20),
+        end: last,
+    };
+    gaps.extend((behind.length() > worked).then_some(behind));
+    let logs = &held.logs.logs;
+    let before = |time: i64| logs.partition_point(|log| log.time < time);
+    gaps.retain(|gap| before(gap.start) == before(gap.end));
+    Gaps::new(gaps)
 }
 
 /// What the pointer does.
