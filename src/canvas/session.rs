@@ -3,6 +3,7 @@
 
 use super::painter::{Painter, Text};
 use super::theme::Theme;
+use crate::charts::Data;
 use meshscope_analysis::{Lane, LaneKind, Sums, Timeline};
 use meshscope_api::{Lifecycle, SessionLogs};
 use meshscope_layout::text::{Cut, fit};
@@ -35,6 +36,16 @@ pub(crate) enum Row<'a> {
     Logs,
     /// Tokens so far.
     Tokens,
+    /// A metric.
+    Metric(&'a Measured),
+}
+
+/// A metric over time.
+pub(crate) struct Measured {
+    /// Its name.
+    pub name: String,
+    /// Its series.
+    pub data: Data,
 }
 
 /// What is drawn.
@@ -51,6 +62,8 @@ pub(crate) struct Scene<'a> {
     pub logs: &'a SessionLogs,
     /// Tokens of calls.
     pub tokens: &'a Sums,
+    /// The metric that is shown, where there is one.
+    pub metric: Option<&'a Measured>,
     /// Width of a text.
     pub measure: &'a dyn Fn(&str) -> f64,
 }
@@ -68,6 +81,7 @@ pub(crate) fn rows<'a>(
     timeline: &'a Timeline,
     logs: &SessionLogs,
     tokens: &Sums,
+    metric: Option<&'a Measured>,
 ) -> (Vec<(Row<'a>, f64, f64)>, f64) {
     let lanes = timeline.lanes.iter().map(|lane| (Row::Lane(lane), LANE));
     let marks = timeline.events.iter().any(|event| is_marked(event.kind));
@@ -75,6 +89,7 @@ pub(crate) fn rows<'a>(
         marks.then_some((Row::Events, LANE)),
         (!logs.logs.is_empty()).then_some((Row::Logs, TALL)),
         tokens.at(i64::MAX).map(|_| (Row::Tokens, TALL)),
+        metric.map(|metric| (Row::Metric(metric), TALL)),
     ];
     let mut top = AXIS + 2.0;
     let mut rows = Vec::new();
@@ -101,6 +116,7 @@ pub(crate) fn name(row: Row<'_>) -> String {
         Row::Events => "events",
         Row::Logs => "logs",
         Row::Tokens => "tokens",
+        Row::Metric(metric) => &metric.name,
     }
     .to_owned()
 }
@@ -117,7 +133,7 @@ fn hue(kind: LaneKind) -> usize {
 
 /// Draws all of it.
 pub(crate) fn draw(p: &mut dyn Painter, s: &Scene<'_>, size: (f64, f64)) {
-    let (rows, height) = rows(s.timeline, s.logs, s.tokens);
+    let (rows, height) = rows(s.timeline, s.logs, s.tokens, s.metric);
     p.rect(&s.theme.surface, 0.0, 0.0, size.0, size.1);
     axis(p, s, height);
     for (at, (row, top, tall)) in rows.iter().enumerate() {
@@ -136,6 +152,7 @@ pub(crate) fn draw(p: &mut dyn Painter, s: &Scene<'_>, size: (f64, f64)) {
             Row::Events => marks(p, s, *top),
             Row::Logs => logs(p, s, *top),
             Row::Tokens => tokens(p, s, *top),
+            Row::Metric(metric) => measured(p, s, metric, *top),
         }
         p.unclip();
     }
@@ -292,6 +309,28 @@ fn tokens(p: &mut dyn Painter, s: &Scene<'_>, top: f64) {
     }
     p.alpha(1.0);
     let text = format::count(all);
+    let right = s.names + s.view.width() - 6.0;
+    p.text(&s.theme.muted, Text::ending(&text, right, top + 9.0, SIZE - 0.5));
+}
+
+fn measured(p: &mut dyn Painter, s: &Scene<'_>, metric: &Measured, top: f64) {
+    let data = &metric.data;
+    let values = data
+        .series
+        .iter()
+        .flat_map(|series| series.values.iter().flatten());
+    let (low, high) = values.fold((0.0_f64, 0.0_f64), |(low, high), x| (low.min(*x), high.max(*x)));
+    let extent = (high - low).max(f64::MIN_POSITIVE);
+    let (base, tall) = (top + TALL - 4.0, TALL - 8.0);
+    for (hue, series) in data.series.iter().enumerate() {
+        for (step, value) in series.values.iter().enumerate() {
+            let Some(value) = value else { continue };
+            let x = s.view.x_of(data.moment(step));
+            let y = base - (value - low) / extent * tall;
+            p.rect(s.theme.hue(hue), s.names + x - 1.0, y - 1.0, 3.0, 3.0);
+        }
+    }
+    let text = (data.format)(high);
     let right = s.names + s.view.width() - 6.0;
     p.text(&s.theme.muted, Text::ending(&text, right, top + 9.0, SIZE - 0.5));
 }

@@ -42,7 +42,8 @@ fn ink(theme: &Theme, at: usize) -> RGBColor {
 fn value_labels(data: &Data, height: f64) -> usize {
     match data.kind {
         Kind::Heat => data.series.len().min((height / 18.0) as usize).max(1),
-        _ => 4,
+        // A border of a row each, where there is room.
+        _ => data.heat.as_ref().map_or(4, |heat| heat.edges.len().min(7)),
     }
 }
 

@@ -60,7 +60,9 @@ impl Steps {
         };
         let (first, last) = times().min().zip(times().max())?;
         let long = last.saturating_sub(first);
-        let step = (long / most as i64 + 1).max(1_000_000);
+        // No narrower than from one point to the next: bars and cells stand side by side.
+        let points = detail.series.iter().map(|series| series.points.len()).max()?;
+        let step = (long / points.clamp(1, most) as i64 + 1).max(1_000_000);
         Some(Self {
             first,
             step,

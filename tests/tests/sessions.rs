@@ -521,10 +521,10 @@ async fn the_playhead_shows_the_session_as_it_stood() {
         )
         .await;
     assert_eq!(figure(&browser, "Tokens").await, "300");
-    assert_eq!(figure(&browser, "Cost").await, "$0.03");
+    assert_eq!(figure(&browser, "Cost").await, "$0.0300");
 
-    // Dragged from the end to 2.5 s: the first answer is there, the search is at work.
-    drag(&browser, 0.9, 0.25, 8.0).await;
+    // Dragged from the end to just after 2.5 s: the first answer is there, the search is at work.
+    drag(&browser, 0.9, 0.254, 8.0).await;
     browser
         .until(
             "the link has the instant",
@@ -532,7 +532,7 @@ async fn the_playhead_shows_the_session_as_it_stood() {
         )
         .await;
     let at: u64 = parameter(&browser, "at").await.unwrap().parse().unwrap();
-    assert!((at - START).abs_diff(2_500_000_000) < 50_000_000, "{at}");
+    assert!((at - START).abs_diff(2_540_000_000) < 30_000_000, "{at}");
     browser
         .until(
             "what was used by then",
@@ -555,7 +555,7 @@ async fn the_playhead_shows_the_session_as_it_stood() {
     let width = browser
         .script("return document.querySelector('.timeline-plot').clientWidth")
         .await;
-    let wanted = NAMES + 0.25 / WHOLE * (width.as_f64().unwrap() - NAMES);
+    let wanted = NAMES + 0.254 / WHOLE * (width.as_f64().unwrap() - NAMES);
     assert!(
         (line.as_f64().unwrap() - wanted).abs() < 3.0,
         "{line} is not {wanted}"

@@ -175,15 +175,7 @@ async fn a_real_sdk_shows_up_over_http_and_grpc() {
         );
     }
     open_row(&browser, "over-http").await;
-    browser.sees("concierge-service").await;
-    browser
-        .page
-        .find(By::LinkText("invoke_agent concierge"))
-        .await
-        .unwrap()
-        .click()
-        .await
-        .unwrap();
+    open_run(&browser, "invoke_agent concierge").await;
     browser
         .until(
             "three rows",
@@ -230,6 +222,25 @@ async fn a_real_sdk_shows_up_over_http_and_grpc() {
         .unwrap();
     browser.sees("gpt-4o").await;
     browser.stop().await;
+}
+
+/// Opens the panel of a session that lists its runs.
+async fn open_runs(browser: &Browser) {
+    let tab = "[...document.querySelectorAll('.tabs button')].find(tab => tab.innerText.startsWith('Runs'))";
+    browser.until("the runs", &format!("return !!{tab}")).await;
+    browser.script(&format!("{tab}.click()")).await;
+}
+
+/// Clicks the link of a run of the session.
+async fn open_run(browser: &Browser, name: &str) {
+    open_runs(browser).await;
+    let quoted = serde_json::to_string(name).unwrap();
+    let links = "[...document.querySelectorAll('.runs a')]";
+    let link = format!(
+        "({links}.find(a => a.innerText === {quoted}) ?? {links}.find(a => a.innerText.startsWith({quoted})))"
+    );
+    browser.until(name, &format!("return !!{link}")).await;
+    browser.script(&format!("{link}.click()")).await;
 }
 
 /// Clicks the first link of the row that has a text, or the first whose own text it is.
@@ -301,6 +312,7 @@ async fn captures_show_as_their_users_think_of_them() {
         }
         browser.screenshot(&format!("system-{system}")).await;
         open_row(&browser, row).await;
+        open_runs(&browser).await;
         for text in opened {
             browser.sees(text).await;
         }
@@ -312,8 +324,7 @@ async fn captures_show_as_their_users_think_of_them() {
         .goto(at("/sessions/sess-def?range=all"))
         .await
         .unwrap();
-    browser.sees("agent.turn").await;
-    open_row(&browser, "agent.turn").await;
+    open_run(&browser, "agent.turn").await;
     browser.sees("of the framework's own spans are hidden").await;
     browser.screenshot("system-meshagent-trace").await;
     // What a sender calls fine and is not: the model call of the second turn.
@@ -322,8 +333,7 @@ async fn captures_show_as_their_users_think_of_them() {
         .goto(at("/sessions/65f0-session?range=all"))
         .await
         .unwrap();
-    browser.sees("Agent Session").await;
-    open_row(&browser, "Agent Session").await;
+    open_run(&browser, "Agent Session").await;
     browser
         .until(
             "the waterfall",
@@ -445,7 +455,7 @@ async fn every_page_fits_both_screens_in_both_themes() {
         .unwrap();
     let pages = [
         ("sessions", "/sessions".to_owned(), "table.sessions tbody tr"),
-        ("session", format!("/sessions/{session}"), "table.traces tbody tr"),
+        ("session", format!("/sessions/{session}"), ".timeline-plot canvas"),
         ("traces", "/traces".to_owned(), "table.traces tbody tr"),
         (
             "trace",

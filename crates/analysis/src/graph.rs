@@ -34,6 +34,8 @@ pub struct Node {
     pub label: String,
     /// Id of its first span by (start, id).
     pub first: u64,
+    /// When that span began, ns since the epoch.
+    pub start: i64,
     /// Counts, tokens and cost of its spans, which are in no other node.
     pub totals: Totals,
     /// How long its spans were themselves at work, ns.
@@ -185,6 +187,7 @@ impl Walk<'_> {
                 kind: name.0,
                 label: self.columns.string(name.1).to_owned(),
                 first: 0,
+                start: 0,
                 totals: Totals::default(),
                 own: 0,
             };
@@ -313,6 +316,7 @@ impl Walk<'_> {
                 (
                     Node {
                         first: first.1,
+                        start: first.0,
                         ..node
                     },
                     number,

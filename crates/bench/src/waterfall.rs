@@ -31,7 +31,8 @@ pub(crate) const WATCH: &str = r"
         const real = WebAssembly[name];
         WebAssembly[name] = async (...args) => {
             const made = await real.apply(WebAssembly, args);
-            window.__memory = (made.instance ?? made).exports.memory;
+            // The parts that come later take the memory of the first.
+            window.__memory ??= (made.instance ?? made).exports.memory;
             return made;
         };
     }

@@ -366,6 +366,7 @@ mod tests {
             kind: NodeKind::Agent,
             label: number.to_string(),
             first: 0,
+            start: 0,
             totals: Totals::default(),
             own: 0,
         };

@@ -22,7 +22,7 @@ const TEMPLATE: &str = "<span class=state></span><span class=name></span><span c
 /// Height of a row, pixels: that of the style sheet.
 const ROW: f64 = 33.0;
 /// How often the list is put together anew while it changes, ms.
-const AGAIN_MS: i32 = 200;
+const AGAIN_MS: i32 = 100;
 
 /// How a run or span stands, in a mark, a word and a class.
 pub(crate) fn state(open: bool, errors: bool, blocked: bool) -> (&'static str, &'static str) {

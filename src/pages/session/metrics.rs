@@ -6,6 +6,7 @@ use crate::charts;
 use crate::client::{self, use_fetch_while};
 use crate::components::states::Fetched;
 use crate::pages::metrics::plain;
+use crate::state::{param, use_patch};
 use leptos::prelude::*;
 use meshscope_api::params::encode;
 use meshscope_api::{MetricDetail, MetricInfo, MetricList, Params};
@@ -14,11 +15,11 @@ use std::sync::Arc;
 /// Pictures that are drawn before more are asked for.
 const PAGE: usize = 12;
 /// Series of a picture.
-const SERIES: u32 = 6;
+pub(super) const SERIES: u32 = 6;
 /// Size of a picture in its own units.
 const SIZE: (f64, f64) = (300.0, 64.0);
 
-fn asked(which: &Which, limit: u32) -> Params {
+pub(super) fn asked(which: &Which, limit: u32) -> Params {
     let mut params = Params::default();
     params.set("session", Some(&which.0));
     params.set("project", which.1.as_ref());
@@ -75,10 +76,14 @@ fn one(metric: MetricInfo, focus: Focus) -> AnyView {
         },
     );
     let content = move |detail: &Arc<MetricDetail>| picture(detail, focus);
+    let (patch, at_hand) = (use_patch(), param("metric"));
+    let (mine, chosen) = (metric.name.clone(), metric.name.clone());
+    let on = move || at_hand.with(|at_hand| at_hand.as_deref() == Some(mine.as_str()));
+    let choose = move |_| patch(&[("metric", Some(chosen.clone()))]);
     let kind = metric.kind.as_str().replace('_', " ");
     view! {
         <section class="multiple">
-            <h3 title=metric.description>{metric.name}</h3>
+            <h3 title=metric.description><button class:on=on title="Show it on the timeline" on:click=choose>{metric.name}</button></h3>
             <div class="muted">{format!("{kind} {unit}")}</div>
             {view! { <Fetched fetch=detail what="the series" content /> }}
         </section>

@@ -15,8 +15,10 @@ use wasm_bindgen::JsCast as _;
 
 /// Bytes of a text that come with the conversation.
 const PREVIEW: u32 = 4 * 1024;
-/// Turns that are made together: as many as a browser lays out in no time.
+/// Turns that are made together.
 const TOGETHER: usize = 30;
+/// The same at an instant: as many as are made within a frame.
+const AT_ONCE: usize = 10;
 
 /// A conversation with the turn (or run) that each message belongs to.
 struct Talk {
@@ -100,8 +102,8 @@ fn told(talk: Arc<Talk>, cut: bool, whole: RwSignal<bool>, focus: Focus) -> AnyV
         if !travels.get() {
             return (from, to.min(from + limit.get()));
         }
-        let first = (to / TOGETHER).saturating_sub(1) * TOGETHER;
-        (first.max(from), (first + 3 * TOGETHER).min(count))
+        let first = (to / AT_ONCE).saturating_sub(2) * AT_ONCE;
+        (first.max(from), (first + 4 * AT_ONCE).min(count))
     });
     let each = move || {
         let (from, to) = made.get();

@@ -1,21 +1,25 @@
 //! The one timeline on which everything stands: a canvas that is drawn when the session or its place changes, and
 //! over it the playhead and the brush, which move with the hand.
 
-use super::Focus;
-use super::data::Held;
+use super::data::{Held, ask};
 use super::events::look;
+use super::{Focus, metrics};
 use crate::canvas::painter::Pen;
-use crate::canvas::session::{self, AXIS, Row, Scene};
+use crate::canvas::session::{self, AXIS, Measured, Row, Scene};
 use crate::canvas::surface;
 use crate::canvas::theme::Theme;
 use crate::canvas::waterfall::{font, measure};
+use crate::charts;
+use crate::client::{self, use_fetch_while};
+use crate::pages::metrics::plain;
 use crate::pages::trace::shared::span_id;
 use crate::state::prefs::Prefs;
 use crate::state::{param, use_patch, use_replace};
 use leptos::html::Canvas;
 use leptos::prelude::*;
-use meshscope_analysis::Sums;
 use meshscope_analysis::timeline::text_of;
+use meshscope_analysis::{Sums, Timeline};
+use meshscope_api::{MetricDetail, MetricList};
 use meshscope_layout::{Gap, Gaps, TimeView, format};
 use std::sync::Arc;
 
@@ -33,6 +37,7 @@ const NEAR: f64 = 5.0;
 struct Picture {
     held: Arc<Held>,
     tokens: Arc<Sums>,
+    metric: Option<Arc<Measured>>,
     view: TimeView,
     names: f64,
     /// Whether time in which nothing happens is skipped; absent where there is none.
@@ -42,7 +47,7 @@ struct Picture {
 impl Picture {
     fn of(
         focus: Focus,
-        tokens: Arc<Sums>,
+        (tokens, metric): (Arc<Sums>, Option<Arc<Measured>>),
         (zoom, skip): (Option<(i64, i64)>, Option<String>),
         width: f64,
     ) -> Option<Self> {
@@ -50,7 +55,7 @@ impl Picture {
         let (first, last) = focus.bounds();
         let names = if width < NARROW { NAMES.1 } else { NAMES.0 };
         let mut view = TimeView::new(first, last, (width - names).max(1.0));
-        let gaps = Gaps::find(&held.loaded.columns, &held.loaded.tree, last);
+        let gaps = idle(&held, last);
         let idle: i64 = gaps.gaps().iter().map(Gap::length).fold(0, i64::saturating_add);
         // Where nothing happens for most of the time, that time is skipped unless it is asked for.
         let skipped = match skip.as_deref() {
@@ -68,6 +73,7 @@ impl Picture {
             idle,
             held,
             tokens,
+            metric,
             view,
             names,
         })
@@ -81,7 +87,12 @@ impl Picture {
     /// What is at a place: the span to be selected where there is one, and what it is in words.
     fn at(&self, x: f64, y: f64) -> Option<(Option<String>, String)> {
         let columns = &self.held.loaded.columns;
-        let (rows, _) = session::rows(&self.held.timeline, &self.held.logs, &self.tokens);
+        let (rows, _) = session::rows(
+            &self.held.timeline,
+            &self.held.logs,
+            &self.tokens,
+            self.metric.as_deref(),
+        );
         let (row, ..) = rows
             .iter()
             .find(|(_, top, tall)| (*top..*top + *tall).contains(&y))?;
@@ -124,12 +135,33 @@ impl Picture {
                 let count = before(time.saturating_add(wide)) - before(time.saturating_sub(wide));
                 Some((None, format!("{count} log records")))
             }
+            Row::Metric(metric) => Some((None, metric.name.clone())),
             Row::Tokens => {
                 let so_far = self.tokens.at(time).unwrap_or(0);
                 Some((None, format!("{} tokens so far", format::integer(so_far))))
             }
         }
     }
+}
+
+/// The time in which nothing happens: between spans, and behind the last of them where only a metric is known
+/// of the session later. Where there are log records, something happened.
+fn idle(held: &Held, last: i64) -> Gaps {
+    let Timeline {
+        first, last: ended, ..
+    } = held.timeline;
+    let found = Gaps::find(&held.loaded.columns, &held.loaded.tree, ended);
+    let mut gaps = found.gaps().to_vec();
+    let worked = ended.saturating_sub(first);
+    let behind = Gap {
+        start: ended.saturating_add(worked / 20),
+        end: last,
+    };
+    gaps.extend((behind.length() > worked).then_some(behind));
+    let logs = &held.logs.logs;
+    let before = |time: i64| logs.partition_point(|log| log.time < time);
+    gaps.retain(|gap| before(gap.start) == before(gap.end));
+    Gaps::new(gaps)
 }
 
 /// What the pointer does.
@@ -164,11 +196,19 @@ pub(super) fn timeline(focus: Focus) -> AnyView {
         },
         |_, _| true,
     );
+    let metric = use_metric(focus);
     let picture = Memo::new_with_compare(
         move |_| {
             let width = width.get();
             (width > 0.0)
-                .then(|| Picture::of(focus, tokens.get(), (zoom.get(), skip.get()), width))
+                .then(|| {
+                    Picture::of(
+                        focus,
+                        (tokens.get(), metric.get()),
+                        (zoom.get(), skip.get()),
+                        width,
+                    )
+                })
                 .flatten()
         },
         |_, _| true,
@@ -184,7 +224,13 @@ pub(super) fn timeline(focus: Focus) -> AnyView {
     let height = Memo::new(move |_| {
         picture.with(|picture| {
             picture.as_ref().map_or(120.0, |picture| {
-                session::rows(&picture.held.timeline, &picture.held.logs, &picture.tokens).1
+                session::rows(
+                    &picture.held.timeline,
+                    &picture.held.logs,
+                    &picture.tokens,
+                    picture.metric.as_deref(),
+                )
+                .1
             })
         })
     });
@@ -319,6 +365,7 @@ fn paint(canvas: &web_sys::HtmlCanvasElement, picture: &Picture) {
         timeline: &picture.held.timeline,
         logs: &picture.held.logs,
         tokens: &picture.tokens,
+        metric: picture.metric.as_deref(),
         measure: &|text| measure(&context, text),
     };
     session::draw(&mut Pen::new(&context, &theme), &scene, size);
@@ -429,4 +476,34 @@ fn range_bar(focus: Focus, zoom: Memo<Option<(i64, i64)>>, picture: Drawn) -> An
         view! { <div class="range-bar" role="status"><span>{text}</span><span class="grow"></span>{idle}{closer}{whole}{let_go}</div> }.into_any()
     };
     bar.into_any()
+}
+
+/// The metric in the URL, else the one with the most points, once it is here.
+fn use_metric(focus: Focus) -> Memo<Option<Arc<Measured>>> {
+    let origin = StoredValue::new(client::origin());
+    let chosen = param("metric");
+    let viewed = focus.viewed;
+    let measured = use_fetch_while(
+        move || Some((viewed.which.get(), viewed.version.get(), chosen.get())),
+        || false,
+        move |(which, _, chosen), abort| async move {
+            let list = ask::<MetricList>(
+                "metrics".to_owned(),
+                metrics::asked(&which, 1_000),
+                origin,
+                abort.clone(),
+            );
+            let list = list.await?.metrics;
+            let most = list.into_iter().max_by_key(|metric| metric.points);
+            let Some(name) = chosen.or(most.map(|metric| metric.name)) else {
+                return Ok(None);
+            };
+            let path = format!("metrics/{}", meshscope_api::params::encode(&name));
+            let detail =
+                ask::<MetricDetail>(path, metrics::asked(&which, metrics::SERIES), origin, abort).await?;
+            let data = charts::metric(&detail, plain);
+            Ok(data.map(|data| Arc::new(Measured { name, data })))
+        },
+    );
+    Memo::new_with_compare(move |_| measured.value.get().flatten(), |_, _| true)
 }

@@ -167,13 +167,8 @@ fn Picture(placed: Arc<Placed>, shown: Shown) -> impl IntoView {
         count_view(edge, place, &names, (chosen, playhead), choose)
     });
     let nodes = graph.nodes.iter().zip(&layout.nodes).enumerate();
-    let loaded = &placed.loaded;
-    let first = |node: &Node| {
-        let row = loaded.tree.row_of(&loaded.columns, node.first)?;
-        loaded.columns.start_time.get(row as usize).copied()
-    };
     let nodes = nodes.map(|(at, (node, place))| {
-        let since = first(node).zip(playhead);
+        let since = playhead.map(|playhead| (node.start, playhead));
         node_view(at, node, *place, (chosen, since), choose)
     });
     let told = {

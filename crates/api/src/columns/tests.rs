@@ -145,6 +145,71 @@ proptest! {
     }
 }
 
+/// The rows of a session of three runs, in pieces of these sizes; as they came, and their stream.
+fn session(rows: &[Made], size: usize) -> (SpanColumns, Vec<u8>) {
+    let runs: Vec<TraceId> = (1..=3).map(TraceId::from_u128).collect();
+    let made = |builder: &mut ColumnsBuilder, place: usize, row: &Made| {
+        builder.push(&SpanRow {
+            span_id: SpanId::from_u64(row.0),
+            start_time: row.1,
+            name: &row.3,
+            run: place as u32 % 3,
+            ..SpanRow::default()
+        });
+    };
+    let (mut whole, mut builder) = (
+        ColumnsBuilder::of_runs(runs.clone()),
+        ColumnsBuilder::of_runs(runs),
+    );
+    let (mut out, mut totals) = (header(TraceId::default(), None), Totals::default());
+    for (place, row) in rows.iter().enumerate() {
+        made(&mut whole, place, row);
+        made(&mut builder, place, row);
+        if (place + 1) % size == 0 || place + 1 == rows.len() {
+            let piece = builder.take();
+            totals.add(&piece);
+            out.extend(chunk(&piece));
+        }
+    }
+    out.extend(end(totals));
+    (whole.finish(), out)
+}
+
+proptest! {
+    #[test]
+    fn each_span_of_a_session_keeps_its_run(rows in any_rows(), size in 1_usize..6, packet in 1_usize..90, cut in any::<prop::sample::Index>()) {
+        let (whole, bytes) = session(&rows, size);
+        let mut decoder = Decoder::default();
+        for packet in bytes.chunks(packet) {
+            decoder.push(packet).unwrap();
+        }
+        let came = decoder.finish().unwrap();
+        prop_assert_eq!(&came.run, &whole.run);
+        for row in 0..came.len() {
+            prop_assert_eq!(came.trace_of(row), TraceId::from_u128(row as u128 % 3 + 1));
+        }
+        if !whole.is_empty() {
+            prop_assert_eq!(decode(&encode(&whole)).unwrap(), whole);
+        }
+        // Runs without their chunk, and a run that was not named, are no columns.
+        let mut decoder = Decoder::default();
+        decoder.push(&bytes[..cut.index(bytes.len())]).unwrap();
+        prop_assert!(decoder.columns().run.len() >= decoder.columns().len());
+        prop_assert!(decoder.finish().is_err());
+    }
+}
+
+#[test]
+fn runs_that_do_not_fit_their_chunk_are_refused() {
+    let (whole, _) = session(&[(1, 5, 0, "a".to_owned(), None, vec![])], 1);
+    let mut wrong = whole.clone();
+    wrong.run = vec![7];
+    assert_eq!(decode(&encode(&wrong)), Err(ColumnsError::Invalid("the runs")));
+    let mut short = whole;
+    short.runs.clear();
+    assert_eq!(decode(&encode(&short)), Err(ColumnsError::Invalid("the runs")));
+}
+
 #[test]
 fn an_empty_trace_is_whole_and_long_ones_come_in_growing_chunks() {
     let none = example(&[]);
