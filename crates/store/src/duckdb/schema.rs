@@ -125,8 +125,9 @@ CREATE TABLE IF NOT EXISTS runs (
     spans BIGINT, errors BIGINT, blocked BIGINT
 );
 CREATE TABLE IF NOT EXISTS presence (
-    hour BIGINT, project VARCHAR, session_id VARCHAR, system UTINYINT, room VARCHAR, agents VARCHAR[]
+    hour BIGINT, project VARCHAR, session_id VARCHAR, system UTINYINT, room VARCHAR
 );
+CREATE TABLE IF NOT EXISTS presence_agents (hour BIGINT, project VARCHAR, system UTINYINT, room VARCHAR, agent VARCHAR);
 -- Hours whose sums do not hold any more.
 CREATE TABLE IF NOT EXISTS stale (hour BIGINT);
 ";

@@ -165,6 +165,7 @@ impl Step<'_> {
             self.execute(&format!(
                 "DELETE FROM usage_hours WHERE hour IN (SELECT hour FROM stale);
                 DELETE FROM presence WHERE hour IN (SELECT hour FROM stale);
+                DELETE FROM presence_agents WHERE hour IN (SELECT hour FROM stale);
                 DELETE FROM open_claims WHERE {} IN (SELECT hour FROM stale)",
                 hour_sql("time")
             ))?;
@@ -247,11 +248,15 @@ impl Step<'_> {
             "false"
         };
         self.execute(&format!(
-            "INSERT INTO presence BY NAME SELECT DISTINCT hour, project, session_id, system, room, agents FROM (
+            "CREATE OR REPLACE TEMP TABLE present AS SELECT * FROM (
                 SELECT unnest(range({first}, {last} + {HOUR}, {HOUR})) AS hour, project, session_id, system, room, agents, sequence
                 FROM parts WHERE last::HUGEINT - first::HUGEINT < {LONG} AND sequence <= {}
                     AND (sequence > {since} OR {}))
-            WHERE sequence > {since} OR {stale}",
+            WHERE sequence > {since} OR {stale};
+            INSERT INTO presence BY NAME SELECT DISTINCT hour, project, session_id, system, room FROM present;
+            INSERT INTO presence_agents BY NAME SELECT DISTINCT hour, project, system, room, agent FROM (
+                SELECT hour, project, system, room, unnest(agents) AS agent FROM present) WHERE agent IS NOT NULL;
+            DROP TABLE present",
             self.upto, self.stale
         ))
     }

@@ -16,7 +16,7 @@ use meshscope_api::{UsageBucket, UsageGroup, UsageMeasures};
 use std::cmp::Reverse;
 
 /// Up to so many calls quantiles are exact; beyond they are read off classes of durations.
-const EXACT: u64 = 100_000;
+pub(super) const EXACT: u64 = 100_000;
 
 /// What is to be measured, and over what.
 pub(super) struct Asked<'a> {
@@ -262,21 +262,29 @@ fn raw() -> String {
 #[derive(Default)]
 struct Found {
     places: HashMap<(u32, Name), Sum>,
+    /// Whether any of the rows beside the sums has a time to first token.
+    has_first_tokens: bool,
 }
 
 fn sums(asked: &Asked<'_>, top: Option<&[Name]>) -> Result<Found, StoreError> {
     let mut found = Found::default();
     let sql = format!(
-        ", {} SELECT bucket, name1, name2, other, {} FROM keyed GROUP BY ALL",
+        ", {} SELECT bucket, name1, name2, other, {}, {} AS class, count(time_to_first_token) FROM keyed GROUP BY ALL",
         keyed(asked, "chosen", "time", top),
-        raw()
+        raw(),
+        classes::sql("duration")
     );
-    let rows = asked.read("sum up usage", &sql, |row| {
-        Ok(((bucket(row.get(0)?), Name::read(row, 1)?), Sum::read(row, 4)?))
+    let mut first_tokens = 0_u64;
+    asked.read("sum up usage", &sql, |row| {
+        let mut sum = Sum::read(row, 4)?;
+        if let Some(class) = row.get::<_, Option<i16>>(22)? {
+            sum.durations.add(class, sum.measures.calls);
+        }
+        first_tokens += row.get::<_, u64>(23)?;
+        found.add((bucket(row.get(0)?), Name::read(row, 1)?), &sum);
+        Ok(())
     })?;
-    for (place, sum) in rows {
-        found.add(place, &sum);
-    }
+    found.has_first_tokens = first_tokens > 0;
     if let Some(rolled) = asked.rolled {
         let keyed = keyed(asked, "hours", "hour", top);
         let rows = rolled.sums(asked.connection, &keyed, |row| {
@@ -299,6 +307,28 @@ fn bucket(index: i64) -> u32 {
 impl Found {
     fn add(&mut self, place: (u32, Name), sum: &Sum) {
         self.places.entry(place).or_default().add(sum);
+    }
+
+    /// Adds the times to first token of the rows beside the sums.
+    fn first_tokens(&mut self, asked: &Asked<'_>, top: Option<&[Name]>) -> Result<(), StoreError> {
+        let sql = format!(
+            ", {} SELECT bucket, name1, name2, other, {} AS class, count(*) FROM keyed
+            WHERE time_to_first_token IS NOT NULL GROUP BY ALL",
+            keyed(asked, "chosen", "time", top),
+            classes::sql("time_to_first_token")
+        );
+        let rows = asked.read("read the latencies of calls", &sql, |row| {
+            let place = (bucket(row.get(0)?), Name::read(row, 1)?);
+            Ok((place, row.get::<_, i16>(4)?, row.get::<_, u64>(5)?))
+        })?;
+        for (place, class, count) in rows {
+            self.places
+                .entry(place)
+                .or_default()
+                .first_tokens
+                .add(class, count);
+        }
+        Ok(())
     }
 
     fn by_group(&self) -> HashMap<&Name, Sum> {
@@ -334,25 +364,8 @@ impl Found {
         asked: &Asked<'_>,
         top: Option<&[Name]>,
     ) -> Result<HashMap<Place, Both>, StoreError> {
-        for (column, second) in [("duration", false), ("time_to_first_token", true)] {
-            let sql = format!(
-                ", {} SELECT bucket, name1, name2, other, {} AS class, count(*) FROM keyed WHERE {column} IS NOT NULL GROUP BY ALL",
-                keyed(asked, "chosen", "time", top),
-                classes::sql(column)
-            );
-            let rows = asked.read("read the latencies of calls", &sql, |row| {
-                let place = (bucket(row.get(0)?), Name::read(row, 1)?);
-                Ok((place, row.get::<_, i16>(4)?, row.get::<_, u64>(5)?))
-            })?;
-            for (place, class, count) in rows {
-                let sum = self.places.entry(place).or_default();
-                let classes = if second {
-                    &mut sum.first_tokens
-                } else {
-                    &mut sum.durations
-                };
-                classes.add(class, count);
-            }
+        if self.has_first_tokens {
+            self.first_tokens(asked, top)?;
         }
         let mut all: HashMap<Place, (Classes, Classes)> = HashMap::new();
         for ((bucket, name), sum) in &self.places {

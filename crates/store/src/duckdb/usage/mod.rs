@@ -183,6 +183,7 @@ pub(super) fn report(
         )?)),
         false => None,
     };
+    let run_quantile_error = (this.totals.runs > measures::EXACT).then_some(classes::ERROR);
     Ok(UsageReport {
         from,
         to,
@@ -198,7 +199,7 @@ pub(super) fn report(
         totals: this.totals,
         previous,
         quantile_error: this.measured.quantile_error,
-        run_quantile_error: None,
+        run_quantile_error,
     })
 }
 

@@ -4,7 +4,8 @@ use super::super::read::{self, Filter};
 use super::super::slots::Slots;
 use super::super::{parts, sums};
 use super::calendar::Calendar;
-use super::classes;
+use super::classes::{self, Classes};
+use super::measures::EXACT;
 use super::rolled::Rolled;
 use super::source::{Source, chooses_calls, chooses_sessions, part_filter};
 use crate::StoreError;
@@ -75,48 +76,83 @@ pub(super) fn runs(
 ) -> Result<Vec<RunLatencyBucket>, StoreError> {
     let (with, values) = runs_sql(asked)?;
     let sql = format!(
-        "{with} SELECT bucket, count(*), {}, count(*) FILTER (errors > 0), count(*) FILTER (blocked > 0),
-            coalesce(sum(spans), 0)::UBIGINT, coalesce(sum(errors), 0)::UBIGINT, coalesce(sum(blocked), 0)::UBIGINT
-        FROM (SELECT {} AS bucket, * FROM chosen_runs) GROUP BY GROUPING SETS ((bucket), ()) ORDER BY 1 NULLS LAST",
+        "{with} SELECT {}, {}, count(*), count(*) FILTER (errors > 0), count(*) FILTER (blocked > 0),
+            sum(spans)::UBIGINT, sum(errors)::UBIGINT, sum(blocked)::UBIGINT FROM chosen_runs GROUP BY ALL",
+        asked.calendar.index_sql("start"),
+        classes::sql("duration"),
+    );
+    let mut in_all = Classes::default();
+    let mut buckets = vec![Classes::default(); timeline.len()];
+    read::rows(asked.connection, "count the runs", &sql, values, |row| {
+        let (bucket, class): (usize, i16) = (row.get(0)?, row.get(1)?);
+        let mut counts = [0_u64; 6];
+        for (n, count) in counts.iter_mut().enumerate() {
+            *count = row.get(2 + n)?;
+        }
+        let [runs, failed, blocked, spans, failed_spans, blocked_spans] = counts;
+        in_all.add(class, runs);
+        if let Some(classes) = buckets.get_mut(bucket) {
+            classes.add(class, runs);
+        }
+        for sums in timeline.get_mut(bucket).into_iter().chain([&mut *totals]) {
+            sums.runs += runs;
+            sums.failed_runs += failed;
+            sums.blocked_runs += blocked;
+            sums.spans += spans;
+            sums.failed_spans += failed_spans;
+            sums.blocked_spans += blocked_spans;
+        }
+        Ok(())
+    })?;
+    if totals.runs <= EXACT {
+        run_quantiles(asked, timeline, totals)?;
+    } else {
+        totals.run_latency_ns = in_all.quantiles();
+        for (sums, classes) in timeline.iter_mut().zip(&buckets) {
+            sums.run_latency_ns = classes.quantiles();
+        }
+    }
+    let all = asked.calendar.bounds.iter().zip(timeline.iter());
+    Ok(all
+        .filter(|(_, sums)| sums.runs > 0)
+        .map(|(start, sums)| RunLatencyBucket {
+            start: *start,
+            runs: u32::try_from(sums.runs).unwrap_or(u32::MAX),
+            latency_ns: sums.run_latency_ns,
+        })
+        .collect())
+}
+
+/// Reads the latency of the runs to the ns.
+fn run_quantiles(
+    asked: &Asked<'_>,
+    timeline: &mut [UsageTotals],
+    totals: &mut UsageTotals,
+) -> Result<(), StoreError> {
+    let (with, values) = runs_sql(asked)?;
+    let sql = format!(
+        "{with} SELECT bucket, {} FROM (SELECT {} AS bucket, duration FROM chosen_runs)
+        GROUP BY GROUPING SETS ((bucket), ())",
         read::quantiles_of("duration"),
         asked.calendar.index_sql("start"),
     );
-    let doing = "read the latency of runs";
-    let found = read::rows(asked.connection, doing, &sql, values, |row| {
-        let sums = UsageTotals {
-            runs: row.get(1)?,
-            run_latency_ns: read::quantiles(row.get(2)?),
-            failed_runs: row.get(3)?,
-            blocked_runs: row.get(4)?,
-            spans: row.get(5)?,
-            failed_spans: row.get(6)?,
-            blocked_spans: row.get(7)?,
-            ..UsageTotals::default()
-        };
-        Ok((row.get::<_, Option<usize>>(0)?, sums))
-    })?;
-    let copy = |into: &mut UsageTotals, from: &UsageTotals| {
-        *into = UsageTotals {
-            measures: std::mem::take(&mut into.measures),
-            ..from.clone()
-        };
-    };
-    let mut latency = Vec::new();
-    for (bucket, sums) in &found {
-        let Some(bucket) = *bucket else {
-            copy(totals, sums);
-            continue;
-        };
-        if let Some(slot) = timeline.get_mut(bucket) {
-            copy(slot, sums);
-        }
-        latency.push(RunLatencyBucket {
-            start: asked.calendar.bounds.get(bucket).copied().unwrap_or(0),
-            runs: u32::try_from(sums.runs).unwrap_or(u32::MAX),
-            latency_ns: sums.run_latency_ns,
-        });
-    }
-    Ok(latency)
+    read::rows(
+        asked.connection,
+        "read the latency of runs",
+        &sql,
+        values,
+        |row| {
+            let slot = match row.get::<_, Option<usize>>(0)? {
+                Some(bucket) => timeline.get_mut(bucket),
+                None => Some(&mut *totals),
+            };
+            if let Some(slot) = slot {
+                slot.run_latency_ns = read::quantiles(row.get(1)?);
+            }
+            Ok(())
+        },
+    )?;
+    Ok(())
 }
 
 /// How many runs lie in each bucket and class of durations.
@@ -136,39 +172,33 @@ pub(super) fn run_classes(asked: &Asked<'_>) -> Result<Vec<(u32, i16, u64)>, Sto
     )
 }
 
-/// Where sessions, agents and rooms are seen: named query `seen` with the bucket, and its values.
+/// Where sessions, agents and rooms are seen: named queries `seen` (bucket, project, session_id, room) and
+/// `acted` (bucket, project, agent), and their values.
 fn seen_sql(asked: &Asked<'_>, ledger: &Filter) -> Result<(String, Vec<Value>), StoreError> {
     let (query, calendar) = (asked.query, asked.calendar);
     let (with, mut values) = asked.source.sessions(query, asked.slots, asked.now)?;
     let filter = part_filter(asked.slots, query, asked.source);
     let (from, to) = bound(asked.bounds);
-    let names = "project, session_id, room, agents";
     let spread = |parts: &str, condition: &str| {
         let (first, last) = (
             calendar.index_sql(&format!("greatest(first, {from})")),
             calendar.index_sql(&format!("least(last, {to})")),
         );
         format!(
-            "SELECT unnest(range({first}, {last} + 1)) AS bucket, {names} FROM {parts}
+            "SELECT unnest(range({first}, {last} + 1)) AS bucket, project, session_id, room, agents FROM {parts}
             WHERE first <= {to} AND last >= {from} AND {condition} AND {}",
             filter.sql()
         )
     };
-    let of_names = query.list.agent.is_some() && {
-        let mut only = query.clone();
-        only.list.agent = None;
-        !chooses_calls(&only)
+    let known = !chooses_calls(query) && !chooses_sessions(query) && query.trace.is_none();
+    let rolled = match known {
+        true => Rolled::within(asked.connection, asked.bounds, calendar, Filter::default())?,
+        false => None,
     };
-    let simple = (!chooses_calls(query) || of_names) && query.trace.is_none();
-    let rolled = if simple && !chooses_sessions(query) {
-        Rolled::within(asked.connection, asked.bounds, calendar, Filter::default())?
-    } else {
-        None
-    };
-    let mut seen = match &rolled {
+    let (pieces, sums) = match &rolled {
         None => {
             values.extend(filter.values.iter().cloned());
-            spread(&parts::all(), "true")
+            (spread(&parts::all(), "true"), None)
         }
         Some(rolled) => {
             let edges: Vec<String> = rolled
@@ -186,29 +216,46 @@ fn seen_sql(asked: &Asked<'_>, ledger: &Filter) -> Result<(String, Vec<Value>), 
                 rolled.upto,
                 sums::LONG
             );
-            for _ in 0..3 {
-                values.extend(filter.values.iter().cloned());
-            }
-            format!(
-                "SELECT {} AS bucket, {names} FROM presence WHERE {} AND {} UNION ALL {} UNION ALL {}",
-                calendar.index_sql("hour"),
-                rolled.usable(),
-                filter.sql(),
+            let parts = [
                 spread("parts", &fresh),
                 spread(&format!("({})", parts::of_calls()), "true"),
+            ];
+            for _ in 0..4 {
+                values.extend(filter.values.iter().cloned());
+            }
+            let which = format!("WHERE {} AND {}", rolled.usable(), filter.sql());
+            (
+                parts.join(" UNION ALL "),
+                Some((calendar.index_sql("hour"), which)),
             )
         }
     };
     // Calls that only counters tell are of no span.
-    if chooses_calls(query) {
-        seen += &format!(
-            " UNION ALL SELECT {}, project, session_id, room, [agent] FROM ledger WHERE {}",
-            calendar.index_sql("time"),
-            ledger.sql()
-        );
-        values.extend(ledger.values.iter().cloned());
-    }
-    Ok((format!("WITH {with} seen AS ({seen})"), values))
+    let counted = match chooses_calls(query) {
+        true => {
+            values.extend(ledger.values.iter().cloned());
+            let bucket = calendar.index_sql("time");
+            let which = ledger.sql();
+            format!(
+                " UNION ALL SELECT {bucket}, project, session_id, room, [agent] FROM ledger WHERE {which}"
+            )
+        }
+        false => String::new(),
+    };
+    let of_sums = |columns: &str, table: &str| {
+        sums.as_ref().map_or_else(String::new, |(hour, which)| {
+            format!(" UNION ALL SELECT {hour} AS bucket, {columns} FROM {table} {which}")
+        })
+    };
+    let sql = format!(
+        "WITH {with} pieces AS MATERIALIZED ({pieces}{counted}),
+        seen AS (SELECT bucket, project, session_id, room FROM pieces{}),
+        acted AS (SELECT bucket, project, unnest(agents) AS agent
+            FROM (SELECT DISTINCT bucket, project, agents FROM pieces){})",
+        of_sums("project, session_id, room", "presence"),
+        of_sums("project, agent", "presence_agents"),
+    );
+    Ok((sql, values))
 }
 
 /// Counts who took part, in each bucket and in all. `ledger` chooses the calls.
@@ -228,9 +275,7 @@ pub(super) fn present(
     let sql = format!(
         "{with}, seen_sessions AS MATERIALIZED (SELECT DISTINCT bucket, project, session_id FROM seen WHERE session_id IS NOT NULL),
         seen_rooms AS MATERIALIZED (SELECT DISTINCT bucket, project, room FROM seen WHERE room IS NOT NULL),
-        seen_lists AS (SELECT DISTINCT bucket, project, agents FROM seen),
-        seen_agents AS MATERIALIZED (SELECT DISTINCT bucket, project, agent FROM
-            (SELECT bucket, project, unnest(agents) AS agent FROM seen_lists) WHERE agent IS NOT NULL)
+        seen_agents AS MATERIALIZED (SELECT DISTINCT bucket, project, agent FROM acted WHERE agent IS NOT NULL)
         SELECT 0, * FROM ({}) UNION ALL SELECT 1, * FROM ({}) UNION ALL SELECT 2, * FROM ({})",
         count("seen_sessions"),
         count("seen_rooms"),

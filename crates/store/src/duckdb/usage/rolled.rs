@@ -109,20 +109,27 @@ impl Rolled {
         }
     }
 
-    /// Condition on the moment `time` of a row that is read instead.
-    fn unsummed(&self, time: &str) -> String {
-        let hour = sums::hour_sql(time);
-        match self.unusable.as_slice() {
-            [] => format!("sequence > {}", self.upto),
-            hours if hours.len() <= 4 => {
-                let each: Vec<String> = hours
-                    .iter()
-                    .map(|hour| format!("{time} BETWEEN {hour} AND {}", hour.saturating_add(HOUR - 1)))
-                    .collect();
-                format!("(sequence > {} OR {})", self.upto, each.join(" OR "))
-            }
-            hours => format!("(sequence > {} OR {hour} IN ({}))", self.upto, list(hours)),
+    /// SQL of the rows of the ledger that are `which` and not read from the sums. Each of its parts has a
+    /// plain condition, by which the engine leaves out what it need not look at.
+    fn unsummed(&self, which: &str) -> String {
+        let upto = self.upto;
+        let mut parts = vec![format!("sequence > {upto}")];
+        let ranges = self.unusable_ranges();
+        if ranges.len() <= 4 {
+            let range = |(first, last)| format!("sequence <= {upto} AND time BETWEEN {first} AND {last}");
+            parts.extend(ranges.into_iter().map(range));
+        } else {
+            let hour = sums::hour_sql("time");
+            parts.push(format!(
+                "sequence <= {upto} AND {hour} IN ({})",
+                list(&self.unusable)
+            ));
         }
+        let parts: Vec<String> = parts
+            .iter()
+            .map(|part| format!("SELECT * FROM usage WHERE {which} AND {part}"))
+            .collect();
+        parts.join(" UNION ALL ")
     }
 
     /// The hours that are read from rows, as ranges of moments.
@@ -141,7 +148,6 @@ impl Rolled {
     /// Named queries that end with `beside` and `beside_covered`: what counts and is not in the sums,
     /// and claims that do not count.
     pub(super) fn beside(&self) -> String {
-        let unsummed = self.unsummed("time");
         let open = match self.unusable.as_slice() {
             [] => "true".to_owned(),
             hours => format!("{} NOT IN ({})", sums::hour_sql("time"), list(hours)),
@@ -152,12 +158,13 @@ impl Rolled {
             claims: "claim_rows",
         };
         format!(
-            "plain_rows AS (SELECT * FROM usage WHERE {} AND {unsummed}),
-            claim_rows AS MATERIALIZED (SELECT * FROM usage WHERE claim AND {unsummed}
+            "plain_rows AS ({}),
+            claim_rows AS MATERIALIZED ({}
                 UNION ALL BY NAME SELECT * FROM open_claims WHERE {open}),
             beside AS ({}),
             beside_covered AS ({})",
-            sums::PLAIN,
+            self.unsummed(sums::PLAIN),
+            self.unsummed("claim"),
             counted::counted(&from),
             counted::covered(&from)
         )
