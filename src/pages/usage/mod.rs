@@ -99,14 +99,17 @@ fn overview_page() -> AnyView {
     let by = param("by");
     let (bucket, prefs) = (param("bucket"), expect_context::<Prefs>());
     let first = Memo::new(move |_| keys(by.get().as_deref()).first().map(UsageKey::to_string));
+    let chosen = selection::selection();
     let more = Signal::derive(move || {
         let by = first.get().unwrap_or_default();
-        let mut more = pairs(&[("by", &by), ("top", TOP), ("compare", "previous")]);
+        let mut more = pairs(&[("by", &by), ("top", TOP)]);
+        if chosen.with(selection::Selection::has_before) {
+            more.extend(pairs(&[("compare", "previous")]));
+        }
         more.extend(bucket.get().map(|bucket| ("bucket".to_owned(), bucket)));
         Some(more)
     });
     let report = use_report(more, true);
-    let chosen = selection::selection();
     let standing = Memo::new(move |_| {
         report
             .value
