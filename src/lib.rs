@@ -19,11 +19,7 @@ use components::top_bar::TopBar;
 use leptos::prelude::*;
 use leptos_router::components::{Redirect, Route, Router, Routes};
 use leptos_router::path;
-use pages::{
-    compare::ComparePage, console::ConsolePage, logs::LogsPage, metrics::MetricsPage, not_found::NotFound,
-    session::SessionPage, sessions::SessionsPage, settings::SettingsPage, trace::TracePage,
-    traces::TracesPage, usage::UsagePage,
-};
+use pages::{not_found::NotFound, sessions::SessionsPage, traces::TracesPage};
 
 /// How a host page embeds the studio.
 #[derive(Debug, Clone, Default)]
@@ -72,16 +68,16 @@ fn Frame() -> impl IntoView {
             <main id="content" tabindex="-1">
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=|| view! { <Redirect path="/sessions" /> } />
-                    <Route path=path!("/console") view=ConsolePage />
+                    <Route path=path!("/console") view=pages::console />
                     <Route path=path!("/sessions") view=SessionsPage />
-                    <Route path=path!("/sessions/:id") view=SessionPage />
+                    <Route path=path!("/sessions/:id") view=pages::session />
                     <Route path=path!("/traces") view=TracesPage />
-                    <Route path=path!("/traces/:id") view=TracePage />
-                    <Route path=path!("/compare") view=ComparePage />
-                    <Route path=path!("/logs") view=LogsPage />
-                    <Route path=path!("/metrics") view=MetricsPage />
-                    <Route path=path!("/usage") view=UsagePage />
-                    <Route path=path!("/settings") view=SettingsPage />
+                    <Route path=path!("/traces/:id") view=pages::trace />
+                    <Route path=path!("/compare") view=pages::compare />
+                    <Route path=path!("/logs") view=pages::logs />
+                    <Route path=path!("/metrics") view=pages::metrics />
+                    <Route path=path!("/usage") view=pages::usage />
+                    <Route path=path!("/settings") view=pages::settings />
                 </Routes>
             </main>
             <Help open=help />

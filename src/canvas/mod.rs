@@ -4,6 +4,7 @@ pub(crate) mod flame;
 pub(crate) mod minimap;
 pub(crate) mod painter;
 pub(crate) mod row;
+pub(crate) mod session;
 pub(crate) mod surface;
 pub(crate) mod svg;
 #[cfg(all(test, target_arch = "wasm32"))]

@@ -121,6 +121,22 @@ fn axis(p: &mut dyn Painter, s: &Scene<'_>) {
     }
 }
 
+/// Covers what came after an instant.
+pub(crate) fn cover(p: &mut dyn Painter, s: &Scene<'_>, at: i64) {
+    let frame = s.waterfall.frame;
+    let x = (frame.name_width + s.waterfall.view.x_of(at)).clamp(frame.name_width, frame.width);
+    p.alpha(0.86);
+    p.rect(
+        &s.theme.surface,
+        x,
+        RULER_HEIGHT,
+        frame.width - x,
+        frame.height - RULER_HEIGHT,
+    );
+    p.alpha(1.0);
+    p.rect(&s.theme.accent, x, 0.0, 1.5, frame.height);
+}
+
 fn cursor(p: &mut dyn Painter, s: &Scene<'_>) {
     let (w, theme) = (&s.waterfall, s.theme);
     let frame = w.frame;

@@ -1,7 +1,7 @@
 //! A chart on the page: canvas, legend, exact values under the pointer, a brush over time, a click that
 //! filters, the same as a table, and files to keep.
 
-use super::data::{Data, Kind, Series};
+use super::data::{Data, Dot, Kind, Series};
 use super::draw::{self, BOTTOM, LEFT, RIGHT, TOP};
 use super::legend::{Legend, swatch};
 use super::table::Table;
@@ -13,14 +13,18 @@ use crate::components::menu::Menu;
 use crate::components::save::{save_png, save_text};
 use crate::components::time_text::moment;
 use crate::state::prefs::Prefs;
-use crate::state::use_patch;
+use crate::state::{use_href, use_patch};
 use leptos::html::Canvas;
 use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
 use meshscope_api::Params;
 use web_sys::HtmlCanvasElement;
 
 /// Moves of fewer pixels are a click, not a brush.
 const STILL: f64 = 4.0;
+
+/// How many dots have a link of their own below the chart.
+const EXEMPLARS: usize = 6;
 
 /// What hands and keys do.
 const HELP: &str = "Drag to zoom. A click filters, with Shift it shows the rows. Arrow keys read values, with Shift they choose a time; Enter does what a click does, or zooms";
@@ -100,6 +104,17 @@ impl Plot {
         })
     }
 
+    /// Where the span of the dot under a pointer is.
+    fn link(&self, x: f64, y: f64) -> Option<String> {
+        let canvas = self.canvas.get_untracked()?;
+        let size = (
+            f64::from(canvas.client_width()),
+            f64::from(canvas.client_height()),
+        );
+        self.data
+            .with_untracked(|data| draw::dot_at(data, size, (x, y)).map(|dot| dot.link.clone()))
+    }
+
     /// The time range of the brush, ns since the epoch.
     fn range(&self, (a, b): (usize, usize)) -> (i64, i64) {
         let data = self.data;
@@ -176,6 +191,7 @@ pub(crate) fn Chart(
             } else {
                 stage(plot, title, opens)
             }}
+            {move || data.with(exemplars)}
         </section>
     }
     .into_any()
@@ -247,6 +263,7 @@ fn stage(plot: Plot, title: Signal<String>, opens: bool) -> AnyView {
     };
     let released = {
         let (zoom, choose) = (zoom.clone(), choose.clone());
+        let (href, navigate) = (use_href(), use_navigate());
         move |event: web_sys::PointerEvent| {
             let dragged = down.get_value() == Some(f64::NEG_INFINITY);
             let range = brush.get_untracked();
@@ -254,7 +271,10 @@ fn stage(plot: Plot, title: Signal<String>, opens: bool) -> AnyView {
             brush.set(None);
             match range {
                 Some(range) if dragged => zoom(range),
-                _ => choose(event.shift_key()),
+                _ => match plot.link(f64::from(event.offset_x()), f64::from(event.offset_y())) {
+                    Some(link) => navigate(&href(&link), Default::default()),
+                    None => choose(event.shift_key()),
+                },
             }
         }
     };
@@ -319,6 +339,18 @@ fn band(data: Signal<Data>, (a, b): (usize, usize), class: &'static str) -> AnyV
         to - from
     );
     view! { <div class=class style=style></div> }.into_any()
+}
+
+/// The spans of the latest dots, for those who have no pointer.
+fn exemplars(data: &Data) -> Option<AnyView> {
+    let href = use_href();
+    let link = |dot: &Dot| {
+        let text = (data.format)(dot.value);
+        view! { <a class="mono" href=href(&dot.link) title="Open the span">{text}</a> }.into_any()
+    };
+    let links: Vec<_> = data.dots.iter().take(EXEMPLARS).map(link).collect();
+    (!links.is_empty())
+        .then(|| view! { <p class="exemplars muted">"\u{25cf} exemplars "{links}</p> }.into_any())
 }
 
 /// Exact values of a step.

@@ -1,5 +1,7 @@
 //! What a chart shows: series over steps of time. Pure.
 
+use meshscope_analysis::distribution::Heat;
+
 /// How series are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -71,6 +73,21 @@ pub(crate) struct Data {
     pub series: Vec<Series>,
     /// A value as text.
     pub format: fn(f64) -> String,
+    /// Behind the lines: how many values there were of which size. The value axis then has its rows.
+    pub heat: Option<Heat>,
+    /// Single values with the spans that they come from.
+    pub dots: Vec<Dot>,
+}
+
+/// A single value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Dot {
+    /// When, in steps from the start.
+    pub at: f64,
+    /// The value.
+    pub value: f64,
+    /// Where its span is: `/traces/ID?span=ID`.
+    pub link: String,
 }
 
 impl Default for Data {
@@ -81,6 +98,8 @@ impl Default for Data {
             edges: Vec::new(),
             series: Vec::new(),
             format: |x| x.to_string(),
+            heat: None,
+            dots: Vec::new(),
         }
     }
 }
@@ -89,6 +108,7 @@ impl PartialEq for Data {
     /// Two charts are the same when they show the same; the format goes with what is shown.
     fn eq(&self, other: &Self) -> bool {
         (self.kind, &self.edges, &self.series) == (other.kind, &other.edges, &other.series)
+            && (&self.heat, &self.dots) == (&other.heat, &other.dots)
     }
 }
 
@@ -103,6 +123,9 @@ impl Data {
         if self.kind == Kind::Heat {
             return self.series.len().max(1) as f64;
         }
+        if let Some(heat) = &self.heat {
+            return heat.edges.len().saturating_sub(1) as f64;
+        }
         let at = |step: usize| {
             let all = self.series.iter().enumerate().filter(|(i, _)| shown(*i));
             let values = all.filter_map(|(_, series)| {
@@ -115,6 +138,24 @@ impl Data {
             }
         };
         nice((0..self.steps()).map(at).fold(0.0, f64::max))
+    }
+
+    /// How high a value stands: over a heat map in its rows.
+    pub(crate) fn place(&self, value: f64) -> f64 {
+        self.heat.as_ref().map_or(value, |heat| heat.place(value))
+    }
+
+    /// What is written beside a height.
+    pub(crate) fn label(&self, height: f64) -> String {
+        let row = height.round().max(0.0) as usize;
+        match &self.heat {
+            _ if self.kind == Kind::Heat => self.series.get(row).map_or_else(String::new, |s| s.name.clone()),
+            None => (self.format)(height),
+            Some(heat) => match heat.edges.get(row) {
+                Some(edge) if edge.is_finite() => (self.format)(*edge),
+                _ => String::new(),
+            },
+        }
     }
 
     /// The fullest cell of a heat map.
@@ -149,7 +190,7 @@ impl Data {
             };
             return values.find(hit).map(|(i, _)| i);
         }
-        let far = |value: f64| (value - height).abs();
+        let far = |value: f64| (self.place(value) - height).abs();
         values
             .min_by(|a, b| far(a.1).total_cmp(&far(b.1)))
             .map(|(i, _)| i)
@@ -220,7 +261,7 @@ mod tests {
             kind,
             edges: vec![0, 1_000_000_000, 3_000_000_000],
             series: values.iter().enumerate().map(series).collect(),
-            format: |x| x.to_string(),
+            ..Data::default()
         }
     }
 

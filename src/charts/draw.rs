@@ -1,6 +1,6 @@
 //! A chart's pixels, by plotters.
 
-use super::data::{Data, Kind, hue};
+use super::data::{Data, Dot, Kind, Series, hue};
 use super::sheet::Sheet;
 use crate::canvas::painter::Painter;
 use crate::canvas::theme::{Theme, rgb};
@@ -17,6 +17,8 @@ pub(crate) const RIGHT: f64 = 8.0;
 pub(crate) const BOTTOM: f64 = 22.0;
 /// Room above.
 pub(crate) const TOP: f64 = 8.0;
+/// Pixels that a click may be beside a dot.
+const NEAR: f64 = 8.0;
 
 /// Why a chart cannot be drawn.
 type Failure = Box<dyn std::error::Error>;
@@ -67,16 +69,10 @@ pub(super) fn draw(
     let labels = ("sans-serif", px(10.5)).into_font().color(&color(&theme.muted));
     let length = data.moment(steps).saturating_sub(data.moment(0.0));
     let step = length / (steps as i64).max(1);
-    let value = |value: &f64| match data.kind {
-        Kind::Heat => data
-            .series
-            .get(value.round() as usize)
-            .map_or_else(String::new, |s| s.name.clone()),
-        _ => (data.format)(*value),
-    };
     let time = |place: &f64| axis(data.moment(*place), step >= DAY, length > DAY, step < MINUTE);
     let grid = match data.kind {
         Kind::Heat => TRANSPARENT,
+        _ if data.heat.is_some() => TRANSPARENT,
         _ => color(&theme.line_soft).into(),
     };
     chart
@@ -89,14 +85,35 @@ pub(super) fn draw(
         .x_labels((size.0 / 110.0).clamp(2.0, 8.0) as usize)
         .label_style(labels)
         .set_all_tick_mark_size(px(4.0))
-        .y_label_formatter(&value)
+        .y_label_formatter(&|height| data.label(*height))
         .x_label_formatter(&time)
         .draw()?;
     let area = chart.plotting_area();
+    if let Some(heat) = &data.heat {
+        let rows = heat.edges.len().saturating_sub(1).max(1);
+        let counts = heat.counts.iter().enumerate();
+        cells(
+            area,
+            theme,
+            counts.map(|(at, count)| (at / rows, at % rows, *count)),
+        )?;
+    }
     match data.kind {
         Kind::Stacked => bars(area, data, theme, &is_shown)?,
         Kind::Lines | Kind::Levels => lines(area, data, theme, &is_shown, px)?,
-        Kind::Heat => cells(area, data, theme)?,
+        Kind::Heat => {
+            let row = |(row, series): (usize, &Series)| {
+                let values: Vec<_> = series.values.iter().enumerate().collect();
+                let cell = move |(step, value): (usize, &Option<f64>)| (step, row, value.unwrap_or(0.0));
+                values.into_iter().map(cell).collect::<Vec<_>>()
+            };
+            cells(area, theme, data.series.iter().enumerate().flat_map(row))?;
+        }
+    }
+    let bottom = data.place(0.0);
+    for dot in &data.dots {
+        let place = (dot.at, data.place(dot.value).max(bottom));
+        area.draw(&Circle::new(place, px(3.0), color(&theme.text).filled()))?;
     }
     root.present()?;
     Ok(())
@@ -150,15 +167,20 @@ fn lines(
     let all = || data.series.iter().enumerate().filter(|(index, _)| shown(*index));
     for (_, series) in all() {
         for stretch in stretches(&series.band, joined) {
-            let high = stretch.iter().map(|(x, (_, high))| (*x, *high));
-            let low = stretch.iter().rev().map(|(x, (low, _))| (*x, *low));
+            let high = stretch.iter().map(|(x, (_, high))| (*x, data.place(*high)));
+            let low = stretch.iter().rev().map(|(x, (low, _))| (*x, data.place(*low)));
             let corners: Vec<(f64, f64)> = high.chain(low).collect();
             area.draw(&Polygon::new(corners, ink(theme, series.hue).mix(0.22)))?;
         }
     }
     for (_, series) in all() {
         let color = ink(theme, series.hue);
-        for stretch in stretches(&series.values, joined) {
+        let places: Vec<_> = series
+            .values
+            .iter()
+            .map(|value| value.map(|value| data.place(value)))
+            .collect();
+        for stretch in stretches(&places, joined) {
             if let [(x, y)] = stretch.as_slice() {
                 // A lone point is no line: a short one stands for it.
                 let dash = vec![(x - 0.3, *y), (x + 0.3, *y)];
@@ -171,19 +193,33 @@ fn lines(
     Ok(())
 }
 
-fn cells(area: &Area<'_, '_>, data: &Data, theme: &Theme) -> Result<(), Failure> {
-    let fullest = data.fullest().max(1.0);
+/// Cells as (step, row, count): the fuller, the stronger.
+fn cells(
+    area: &Area<'_, '_>,
+    theme: &Theme,
+    cells: impl Iterator<Item = (usize, usize, f64)>,
+) -> Result<(), Failure> {
+    let cells: Vec<_> = cells.filter(|(_, _, count)| *count > 0.0).collect();
+    let fullest = cells.iter().map(|(_, _, count)| *count).fold(1.0, f64::max);
     let hue = ink(theme, 0);
-    for (row, series) in data.series.iter().enumerate() {
-        for (step, value) in series.values.iter().enumerate() {
-            let Some(value) = value.filter(|value| *value > 0.0) else {
-                continue;
-            };
-            // By the root: of counts that differ a hundredfold the small ones must be seen.
-            let style = hue.mix(0.12 + 0.88 * (value / fullest).sqrt()).filled();
-            let (x, y) = (step as f64, row as f64);
-            area.draw(&Rectangle::new([(x, y), (x + 1.0, y + 1.0)], style))?;
-        }
+    for (step, row, count) in cells {
+        // By the root: of counts that differ a hundredfold the small ones must be seen.
+        let style = hue.mix(0.12 + 0.88 * (count / fullest).sqrt()).filled();
+        let (x, y) = (step as f64, row as f64);
+        area.draw(&Rectangle::new([(x, y), (x + 1.0, y + 1.0)], style))?;
     }
     Ok(())
+}
+
+/// The dot under a place of the canvas, both in CSS pixels.
+pub(super) fn dot_at(data: &Data, size: (f64, f64), (x, y): (f64, f64)) -> Option<&Dot> {
+    let (width, height) = (size.0 - LEFT - RIGHT, size.1 - TOP - BOTTOM);
+    let (steps, top) = (data.steps().max(1) as f64, data.top(|_| true));
+    let far = |dot: &&Dot| {
+        let at = LEFT + dot.at / steps * width;
+        let high = TOP + height - data.place(dot.value) / top * height;
+        (at - x).hypot(high - y)
+    };
+    let nearest = data.dots.iter().min_by(|a, b| far(a).total_cmp(&far(b)));
+    nearest.filter(|dot| far(dot) <= NEAR)
 }

@@ -10,4 +10,4 @@ mod table;
 
 pub(crate) use chart::Chart;
 pub(crate) use data::{Data, Kind, Series, hue};
-pub(crate) use metric::metric;
+pub(crate) use metric::{Show, metric, what};

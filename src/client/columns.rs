@@ -37,12 +37,26 @@ impl From<Problem> for Interrupted {
 }
 
 /// The columns of a trace, when all of them are here.
-pub(crate) async fn columns(
+pub(crate) async fn trace_columns(
     origin: &str,
     trace_id: &str,
     abort: Option<&AbortSignal>,
 ) -> Result<SpanColumns, Problem> {
-    let all = columns_progressive(origin, trace_id, abort, |_, _| {}).await;
+    columns(origin, &path_of(trace_id), &Params::default(), abort).await
+}
+
+fn path_of(trace_id: &str) -> String {
+    format!("traces/{}", meshscope_api::params::encode(trace_id))
+}
+
+/// The columns at a path of the API, when all of them are here.
+pub(crate) async fn columns(
+    origin: &str,
+    path: &str,
+    params: &Params,
+    abort: Option<&AbortSignal>,
+) -> Result<SpanColumns, Problem> {
+    let all = read(origin, path, params, abort, &mut |_, _| {}).await;
     all.map_err(|Interrupted { mut problem, columns }| {
         if !columns.is_empty() {
             problem.detail = format!("{} ({} spans had come)", problem.detail, columns.len());
@@ -59,8 +73,27 @@ pub(crate) async fn columns_progressive(
     abort: Option<&AbortSignal>,
     mut on_chunk: impl FnMut(&SpanColumns, Progress),
 ) -> Result<SpanColumns, Interrupted> {
-    let path = format!("traces/{}", meshscope_api::params::encode(trace_id));
-    let response = send(origin, &path, &Params::default(), COLUMNS_MEDIA_TYPE, abort).await?;
+    read(
+        origin,
+        &path_of(trace_id),
+        &Params::default(),
+        abort,
+        &mut on_chunk,
+    )
+    .await
+}
+
+/// What is told each time when more columns are here.
+type OnChunk<'a> = &'a mut dyn FnMut(&SpanColumns, Progress);
+
+async fn read(
+    origin: &str,
+    path: &str,
+    params: &Params,
+    abort: Option<&AbortSignal>,
+    on_chunk: OnChunk<'_>,
+) -> Result<SpanColumns, Interrupted> {
+    let response = send(origin, path, params, COLUMNS_MEDIA_TYPE, abort).await?;
     let reader = response
         .body()
         .map(|body| body.get_reader().unchecked_into::<ReadableStreamDefaultReader>());

@@ -4,10 +4,10 @@ pub(crate) mod columns;
 mod fetch;
 pub(crate) mod stream;
 
-pub(crate) use columns::columns;
+pub(crate) use columns::{columns, trace_columns};
 pub(crate) use fetch::{Fetch, use_fetch, use_fetch_while};
 
-use gloo_net::http::{Method, Request, Response};
+use gloo_net::http::{Request, RequestBuilder, Response};
 use leptos::prelude::*;
 use meshscope_api::{Params, Problem};
 use serde::de::DeserializeOwned;
@@ -124,6 +124,28 @@ pub(crate) async fn get<T: DeserializeOwned>(
     read(response, path).await
 }
 
+/// What is sent other than to ask.
+#[derive(Default)]
+pub(crate) struct Call<'a> {
+    /// `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: &'a str,
+    /// A header.
+    pub header: Option<(&'a str, &'a str)>,
+    /// A text or a blob.
+    pub body: Option<JsValue>,
+}
+
+/// Sends to `/api/v1/{path}`; the answer as text.
+pub(crate) async fn call(
+    origin: &str,
+    path: &str,
+    params: &Params,
+    call: Call<'_>,
+) -> Result<String, Problem> {
+    let response = sent(origin, path, params, call).await?;
+    response.text().await.map_err(|error| unreachable(&error))
+}
+
 /// `method` of `/api/v1/{path}` with a JSON body, where there is one; the answer is JSON.
 pub(crate) async fn change<T: DeserializeOwned>(
     method: &str,
@@ -132,17 +154,28 @@ pub(crate) async fn change<T: DeserializeOwned>(
     params: &Params,
     body: Option<String>,
 ) -> Result<T, Problem> {
-    let request = Request::get(&url(origin, path, params))
-        .method(Method::from_bytes(method.as_bytes()).unwrap_or_default())
-        .header("accept", "application/json");
-    let answer = match body {
-        Some(body) => {
-            let request = request.header("content-type", "application/json").body(body);
-            request.map_err(|error| unreachable(&error))?.send().await
-        }
-        None => request.send().await,
+    let call = Call {
+        method,
+        header: body.is_some().then_some(("content-type", "application/json")),
+        body: body.map(|body| JsValue::from_str(&body)),
     };
-    read(good(answer, path).await?, path).await
+    read(sent(origin, path, params, call).await?, path).await
+}
+
+async fn sent(origin: &str, path: &str, params: &Params, call: Call<'_>) -> Result<Response, Problem> {
+    let method = call
+        .method
+        .parse()
+        .map_err(|_| Problem::internal("no such method"))?;
+    let mut request = RequestBuilder::new(&url(origin, path, params)).method(method);
+    if let Some((name, value)) = call.header {
+        request = request.header(name, value);
+    }
+    let request = match call.body {
+        Some(body) => request.body(body),
+        None => request.build(),
+    };
+    good(request.map_err(|error| unreachable(&error))?.send().await, path).await
 }
 
 async fn read<T: DeserializeOwned>(response: Response, path: &str) -> Result<T, Problem> {

@@ -1,6 +1,6 @@
 //! The list of keys under `?`.
 
-use crate::state::keys::{GLOBAL, PAGES, VIEWS, WATERFALL};
+use crate::state::keys::{GLOBAL, PAGES, SESSION, VIEWS, WATERFALL};
 use leptos::prelude::*;
 
 fn keys(keys: &str) -> impl IntoView + use<> {
@@ -25,6 +25,8 @@ pub(crate) fn Help(open: RwSignal<bool>) -> impl IntoView {
                             <h3>"Everywhere"</h3>
                             {GLOBAL.into_iter().map(|(key, what)| row(key, what)).collect_view()}
                             {PAGES.into_iter().map(|(_, title, key)| row(&format!("g {key}"), title)).collect_view()}
+                            <h3>"A session"</h3>
+                            {SESSION.into_iter().map(|(key, what)| row(key, what)).collect_view()}
                             <h3>"A trace"</h3>
                             {VIEWS.into_iter().map(|(key, what)| row(key, what)).collect_view()}
                         </section>

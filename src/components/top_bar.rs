@@ -126,16 +126,18 @@ fn Time() -> impl IntoView {
             .map_or_else(String::new, |(_, title, _)| (*title).to_owned()),
         Range::Fixed(from, to) => format!("{} \u{2013} {}", time_text::moment(from), time_text::moment(to)),
     };
-    let presets = PRESETS.into_iter().enumerate().map(|(index, (word, title, _))| {
+    let preset = {
         let patch = patch.clone();
-        let choose = move |_| {
-            patch(&[("range", Some(word.to_owned())), ("from", None), ("to", None)]);
-            open.set(false);
-        };
-        let on = move || range.get() == Range::Last(index);
-        view! { <button class="item" class:on=on on:click=choose>{title}</button> }
-    });
-    let presets = presets.collect_view();
+        move |(index, (word, title, _)): (usize, (&'static str, &'static str, i64))| {
+            let patch = patch.clone();
+            let choose = move |_| {
+                patch(&[("range", Some(word.to_owned())), ("from", None), ("to", None)]);
+                open.set(false);
+            };
+            let on = move || range.get() == Range::Last(index);
+            view! { <button class="item" class:on=on on:click=choose>{title}</button> }
+        }
+    };
     let fixed = patch.clone();
     let set_fixed = move |from: i64, to: i64| {
         fixed(&[
@@ -184,7 +186,7 @@ fn Time() -> impl IntoView {
             </button>
             <Show when=move || open.get()>
                 <div class="menu time-menu">
-                    {presets.clone()}
+                    {PRESETS.into_iter().enumerate().map(preset.clone()).collect_view()}
                     <div class="sep"></div>
                     <button class="item" on:click=zoom.clone()>"Zoom out"</button>
                     <form on:submit=apply.clone()>
@@ -234,15 +236,18 @@ fn Following() -> impl IntoView {
     }
 }
 
+/// Time, project and room of the page.
+pub(crate) type Scope = (Range, Option<String>, Option<String>);
+
 /// The parameters of the page's place and time, as the lists take them.
-pub(crate) fn scoped() -> Memo<(Range, Option<String>, Option<String>)> {
+pub(crate) fn scoped() -> Memo<Scope> {
     let range = expect_context::<Memo<Range>>();
     let (project, room) = (param("project"), param("room"));
     Memo::new(move |_| (range.get(), project.get(), room.get()))
 }
 
 /// A query with place and time.
-pub(crate) fn scoped_params(scope: &(Range, Option<String>, Option<String>)) -> Params {
+pub(crate) fn scoped_params(scope: &Scope) -> Params {
     let mut params = Params::default();
     state::scope_params(&mut params, scope.0, scope.1.clone(), scope.2.clone());
     params

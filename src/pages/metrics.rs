@@ -1,11 +1,12 @@
 //! Metrics: every name, and the series of the chosen one.
 
-use crate::charts::{self, Chart};
+use crate::charts::{self, Chart, Show};
 use crate::client::{self, use_fetch};
 use crate::components::onboarding::Onboarding;
 use crate::components::states::Fetched;
 use crate::components::time_text::TimeText;
 use crate::components::top_bar::{scoped, scoped_params};
+use crate::pages::console::{Counters, title};
 use crate::state::{param, use_patch};
 use leptos::prelude::*;
 use meshscope_api::params::encode;
@@ -90,6 +91,8 @@ fn Names(metrics: Vec<MetricInfo>, chosen: Memo<Option<String>>) -> impl IntoVie
 #[component]
 fn One(name: Memo<Option<String>>) -> impl IntoView {
     let scope = scoped();
+    let word = param("as");
+    let show = Memo::new(move |_| Show::read(word.get().as_deref()));
     let origin = client::origin();
     let metric = use_fetch(
         move || name.get().map(|name| (scope.get(), name)),
@@ -105,16 +108,12 @@ fn One(name: Memo<Option<String>>) -> impl IntoView {
     );
     view! {
         <div class="stack">
-            <Fetched fetch=metric what="the series" content=|detail: &MetricDetail| {
-                let Some(data) = charts::metric(detail, plain) else {
+            <div class="row"><Counters /></div>
+            <Fetched fetch=metric what="the series" content=move |detail: &MetricDetail| {
+                let Some(data) = charts::metric(detail, show.get(), plain) else {
                     return view! { <div class="empty"><h2>"No points in this range"</h2></div> }.into_any();
                 };
-                let what = match (detail.metric.kind.as_str(), detail.metric.unit.as_str()) {
-                    ("sum", unit) => format!("increase {unit}"),
-                    ("gauge", unit) => format!("value {unit}"),
-                    (_, unit) => format!("mean {unit}"),
-                };
-                let title = format!("{} \u{b7} {what}", detail.metric.name);
+                let title = title(&detail.metric, show.get());
                 view! { <Chart title data=Signal::stored(data) /> }.into_any()
             } />
         </div>

@@ -132,13 +132,13 @@ pub(crate) fn TraceTable(traces: Vec<TraceSummary>) -> impl IntoView {
 }
 
 /// The traces that are picked to be compared, two at the most, as the URL's `pick` has them.
-fn picks(pick: Option<&str>) -> Vec<String> {
+pub(crate) fn picks(pick: Option<&str>) -> Vec<String> {
     let ids = pick.unwrap_or_default().split(',').filter(|id| !id.is_empty());
     ids.take(2).map(str::to_owned).collect()
 }
 
 /// Makes the box that picks a trace; of three the first gives way.
-fn use_picks() -> impl Fn(String, &str) -> AnyView + Clone {
+pub(crate) fn use_picks() -> impl Fn(String, &str) -> AnyView + Clone {
     let pick = param("pick");
     let patch = use_patch();
     move |id: String, name: &str| {

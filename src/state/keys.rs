@@ -59,6 +59,17 @@ pub(crate) const VIEWS: [(&str, &str); 5] = [
     ("h", "Flame graph: by time or by name"),
 ];
 
+/// Keys of a session, for the list.
+pub(crate) const SESSION: [(&str, &str); 4] = [
+    ("Space", "Play or pause"),
+    (
+        "\u{2190} \u{2192}",
+        "Timeline: the instant before, after (Shift: further)",
+    ),
+    ("Home End", "Timeline: the first instant, the last"),
+    ("Esc", "Timeline: leave the instant, then the range"),
+];
+
 /// Whether the key after `g` is awaited: a page leaves that one alone.
 #[derive(Clone, Copy)]
 pub(crate) struct Going(pub StoredValue<bool>);

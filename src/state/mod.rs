@@ -2,6 +2,7 @@
 //! rather than to the view (theme, zone) is a preference.
 
 pub(crate) mod keys;
+pub(crate) mod playhead;
 pub(crate) mod prefs;
 pub(crate) mod time_range;
 

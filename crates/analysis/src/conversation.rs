@@ -44,9 +44,10 @@ pub struct Spoken {
     pub messages: Vec<Message>,
 }
 
-/// The conversation that `spans` carry, which are in the order of (start, id).
+/// The conversation that `spans` carry, which are in the order of (start, id): those of a trace, or of
+/// all runs of a session.
 #[must_use]
-pub fn conversation(trace_id: TraceId, spans: &[Spoken], more: bool) -> Conversation {
+pub fn conversation(trace_id: Option<TraceId>, spans: &[Spoken], more: bool) -> Conversation {
     let mut talk = Talk::new(spans);
     for moment in moments(spans, &talk) {
         talk.hear(&moment);

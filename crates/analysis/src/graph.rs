@@ -64,6 +64,8 @@ pub struct Edge {
     pub total_tokens: Option<i64>,
     /// Their cost in pico-dollars.
     pub cost: Option<i64>,
+    /// When each of the calls began, in order, ns since the epoch.
+    pub starts: Vec<i64>,
 }
 
 /// The graph.
@@ -126,6 +128,7 @@ struct Calls {
     blocked: u32,
     time: i64,
     durations: Vec<i64>,
+    starts: Vec<i64>,
     total_tokens: Option<i64>,
     cost: Option<i64>,
     /// Behind the last call that lies in no other, a place of the tree's order.
@@ -141,6 +144,7 @@ impl Default for Calls {
             blocked: 0,
             time: 0,
             durations: Vec::new(),
+            starts: Vec::new(),
             total_tokens: None,
             cost: None,
             end: 0,
@@ -272,6 +276,7 @@ impl Walk<'_> {
         calls.first = calls.first.min(moment(columns, row));
         let blocked = columns.has_flag(at, flag::BLOCKED);
         calls.calls += 1;
+        calls.starts.extend(columns.start_time.get(at));
         calls.blocked += u32::from(blocked);
         calls.errors += u32::from(!blocked && columns.has_flag(at, flag::ERROR));
         let duration = columns.duration.get(at).copied().unwrap_or(0);
@@ -336,6 +341,10 @@ impl Walk<'_> {
                 p50: nearest_rank(&mut calls.durations, 50),
                 total_tokens: calls.total_tokens,
                 cost: calls.cost,
+                starts: {
+                    calls.starts.sort_unstable();
+                    calls.starts
+                },
             })
             .collect();
         edges.sort_by_key(|edge| (edge.from, edge.to));

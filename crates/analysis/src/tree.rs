@@ -255,7 +255,7 @@ impl Tree {
     /// The row of the span with this id; `columns` are those the tree was built from.
     #[must_use]
     pub fn row_of(&self, columns: &SpanColumns, span_id: u64) -> Option<u32> {
-        find(columns, &self.by_id, span_id)
+        find(columns, &self.by_id, span_id, None)
     }
 }
 
@@ -302,11 +302,11 @@ impl Index {
         Self { rows, first, shift }
     }
 
-    /// The first row of the span with this id.
-    fn find(&self, columns: &SpanColumns, id: u64) -> Option<u32> {
+    /// The first row of the span with this id, in `run` where there are several.
+    fn find(&self, columns: &SpanColumns, id: u64, run: Option<u32>) -> Option<u32> {
         let bucket = (mixed(id) >> self.shift) as usize;
         let (from, to) = (*self.first.get(bucket)?, *self.first.get(bucket + 1)?);
-        find(columns, self.rows.get(from as usize..to as usize)?, id)
+        find(columns, self.rows.get(from as usize..to as usize)?, id, run)
     }
 }
 
@@ -325,25 +325,31 @@ fn moment(columns: &SpanColumns, row: u32) -> (i64, u64, u32) {
     (columns.start_time[at], columns.span_id[at], row)
 }
 
-/// The first of `rows`, which are in the order of (mixed span id, row), with this id.
-fn find(columns: &SpanColumns, rows: &[u32], id: u64) -> Option<u32> {
+/// The first of `rows`, which are in the order of (mixed span id, row), with this id, and of `run`
+/// where spans are of several.
+fn find(columns: &SpanColumns, rows: &[u32], id: u64, run: Option<u32>) -> Option<u32> {
     let id_of = |row: &u32| columns.span_id.get(*row as usize).copied();
     let place = rows.partition_point(|row| id_of(row).map(mixed) < Some(mixed(id)));
-    rows.get(place).copied().filter(|row| id_of(row) == Some(id))
+    let same = rows.get(place..).unwrap_or_default().iter();
+    let mut same = same.take_while(|row| id_of(row) == Some(id));
+    let here = |row: &&u32| run.is_none() || columns.run.get(**row as usize).copied() == run;
+    same.find(here).copied()
 }
 
 /// The parent row of each row as sent, [`NONE`] where there is none; marks orphans.
 fn parents(columns: &SpanColumns, index: &Index, marks: &mut [u8]) -> Vec<u32> {
     let mut parents = vec![NONE; marks.len()];
     // Siblings often come one behind the other.
-    let mut last = (0, None);
+    let mut last = ((0, None), None);
     for (row, marks) in marks.iter_mut().enumerate() {
         let id = columns.parent_span_id[row];
         if id == 0 {
             continue;
         }
-        if last.0 != id {
-            last = (id, index.find(columns, id));
+        // Ids are of a trace alone: two runs of a session may have the same.
+        let run = columns.run.get(row).copied();
+        if last.0 != (id, run) {
+            last = ((id, run), index.find(columns, id, run));
         }
         match last.1 {
             Some(parent) => parents[row] = parent,

@@ -2,11 +2,13 @@
 //! chunks in the order of (start, span id), each of which can be drawn when it is there.
 //!
 //! ```text
-//! "MSC2"  trace id (16 bytes)  spans expected: varint of the number + 1, 0 when not known
+//! "MSC2"  trace id (16 bytes, all zero of a session)  spans expected: varint of the number + 1, 0 when not known
 //! frames: tag (1 byte)  length: varint  content
 //!   1  a chunk of spans
 //!   2  the end:   spans  strings  events  spans with links    varints, of the whole
 //!   3  the server broke off: why, in UTF-8
+//!   4  of a session alone, before each chunk: the traces of its spans. How many are new: varint; their
+//!      ids, 16 bytes each; of each span of the chunk the index of its trace: varint
 //!
 //! a chunk:
 //!   spans: varint
@@ -42,6 +44,7 @@ mod tag {
     pub(super) const CHUNK: u8 = 1;
     pub(super) const END: u8 = 2;
     pub(super) const REFUSAL: u8 = 3;
+    pub(super) const RUNS: u8 = 4;
 }
 
 /// Why bytes are not columns.

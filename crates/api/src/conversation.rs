@@ -1,4 +1,4 @@
-//! The conversation of a trace: who said what, once, in the order of time.
+//! The conversation of a trace or session: who said what, once, in the order of time.
 
 use crate::params::Params;
 use crate::problem::Problem;
@@ -29,13 +29,14 @@ impl ConversationQuery {
     }
 }
 
-/// Answer of `GET /api/v1/traces/{trace_id}/conversation`.
+/// Answer of `GET /api/v1/traces/{trace_id}/conversation` and of the same of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Conversation {
-    /// The trace.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    pub trace_id: TraceId,
+    /// The trace; absent of a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub trace_id: Option<TraceId>,
     /// What was said, in the order of time. A message that later calls repeat as their history
     /// stands once.
     pub turns: Vec<Turn>,

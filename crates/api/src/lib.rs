@@ -19,9 +19,11 @@ pub mod preview;
 pub mod prices;
 pub mod problem;
 pub mod query;
+pub mod recording;
 pub mod search;
 pub mod services;
 pub mod session;
+pub mod session_view;
 pub mod span;
 pub mod sse;
 pub mod status;
@@ -42,8 +44,13 @@ pub use metrics::{Increase, MetricDetail, MetricInfo, MetricList, MetricSample, 
 pub use params::Params;
 pub use problem::Problem;
 pub use query::{ListQuery, LogQuery, SeriesQuery, TimeRange};
+pub use recording::{NewRecording, Recording, RecordingKind, RecordingList, RecordingState};
 pub use services::{Service, ServiceList, ServiceQuery};
 pub use session::{Project, ProjectList, Quantiles, Session, SessionDetail, SessionPage, SessionStatus};
+pub use session_view::{
+    BriefLog, GraphEdge, GraphNode, Lifecycle, SessionEvent, SessionEvents, SessionGraph, SessionLogQuery,
+    SessionLogs, SessionOrder, SessionTotals,
+};
 pub use span::{SpanDetail, SpanMeaning};
 pub use status::{
     Commits, Counts, IngestProblem, Listener, LiveStatus, Queue, Rates, Received, ServerStatus, StoreStatus,

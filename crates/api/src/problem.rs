@@ -63,6 +63,11 @@ impl Problem {
         Self::new("not-acceptable", "Not acceptable", 406, detail)
     }
 
+    /// 409: it does not stand as the request takes it to.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new("conflict", "It stands otherwise", 409, detail)
+    }
+
     /// 413: the body is larger than the limit.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new("too-large", "The body is too large", 413, detail)

@@ -3,6 +3,7 @@
 use crate::attribute::AttributeFilter;
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::session_view::SessionOrder;
 use meshscope_model::{System, TraceId};
 
 pub use crate::usage_query::UsageGroupBy;
@@ -97,6 +98,11 @@ pub struct ListQuery {
     /// Where one span has all of these (`attr` in the URL, once for each; see
     /// [`AttributeFilter::parse`]).
     pub attributes: Vec<AttributeFilter>,
+    /// What sessions are ordered by (`order` in the URL of their list); traces have no other order than
+    /// that of their start.
+    pub order: SessionOrder,
+    /// The least first, rather than the greatest (`direction=asc`).
+    pub ascending: bool,
 }
 
 impl Default for ListQuery {
@@ -118,6 +124,8 @@ impl Default for ListQuery {
             has_error: None,
             blocked: None,
             attributes: Vec::new(),
+            order: SessionOrder::Started,
+            ascending: false,
         }
     }
 }
@@ -209,6 +217,22 @@ impl ListQuery {
                 .all("attr")
                 .map(AttributeFilter::parse)
                 .collect::<Result<_, _>>()?,
+            order: SessionOrder::Started,
+            ascending: false,
+        })
+    }
+
+    /// Reads the query string of a list of sessions, which can be ordered.
+    pub fn read_sessions(params: &Params) -> Result<Self, Problem> {
+        let own = |key: &String| ["order", "direction"].contains(&key.as_str());
+        let (own, shared): (Vec<_>, Vec<_>) = params.0.iter().cloned().partition(|(key, _)| own(key));
+        let own = Params(own);
+        let order = own.one_of("order", &SessionOrder::ALL.map(SessionOrder::as_str))?;
+        let direction = own.one_of("direction", &["asc", "desc"])?;
+        Ok(Self {
+            order: order.and_then(SessionOrder::parse).unwrap_or_default(),
+            ascending: direction == Some("asc"),
+            ..Self::read(&Params(shared))?
         })
     }
 
@@ -240,6 +264,9 @@ impl ListQuery {
         for filter in &self.attributes {
             params.set("attr", Some(filter));
         }
+        let ordered = (self.order, self.ascending) != (SessionOrder::Started, false);
+        params.set("order", ordered.then(|| self.order.as_str()));
+        params.set("direction", self.ascending.then_some("asc"));
         params
     }
 }
@@ -427,6 +454,17 @@ mod tests {
         assert_eq!(query.min_cost_pico_usd, Some(10_000_000_000));
         assert_eq!(query.min_duration_ns, Some(1_500_000));
         assert_eq!(ListQuery::read(&query.write()).unwrap(), query);
+        let sessions = ListQuery::read_sessions(&Params::parse("order=cost&direction=asc&q=a")).unwrap();
+        assert_eq!((sessions.order, sessions.ascending), (SessionOrder::Cost, true));
+        assert_eq!(ListQuery::read_sessions(&sessions.write()).unwrap(), sessions);
+        for (query, parameter) in [("order=size", "order"), ("direction=up", "direction")] {
+            let problem = ListQuery::read_sessions(&Params::parse(query)).unwrap_err();
+            assert_eq!(problem.parameter.as_deref(), Some(parameter));
+        }
+        assert!(
+            ListQuery::read(&Params::parse("order=cost")).is_err(),
+            "only sessions are ordered"
+        );
         let logs = LogQuery::read(&Params::parse("severity=warn&session=s")).unwrap();
         assert_eq!(logs.min_severity, Some(13));
         assert_eq!(LogQuery::read(&logs.write()).unwrap(), logs);

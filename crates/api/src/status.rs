@@ -197,6 +197,13 @@ pub struct StoreStatus {
     #[serde(with = "meshscope_model::decimal", default)]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub free_bytes: u64,
+    /// Recordings that are kept here.
+    #[serde(default)]
+    pub recordings: u32,
+    /// Bytes of these recordings, which count towards the size that retention keeps.
+    #[serde(with = "meshscope_model::decimal", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub recordings_bytes: u64,
     /// What retention removed last; absent when it has removed nothing yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Removed>,
@@ -217,7 +224,7 @@ pub struct Retention {
     )]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub age_ns: Option<i64>,
-    /// Size of the whole store in bytes beyond which the oldest records go; absent is no limit.
+    /// Size of the whole store with its recordings in bytes beyond which the oldest records go; absent is no limit.
     #[serde(
         with = "meshscope_model::decimal::option",
         default,
@@ -244,8 +251,8 @@ pub struct ProjectRetention {
     )]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub age_ns: Option<i64>,
-    /// Size in bytes beyond which its oldest records go, reckoned as its share of all records;
-    /// absent is no limit.
+    /// Size in bytes beyond which its oldest records go, reckoned as its share of all records
+    /// and its recordings; absent is no limit.
     #[serde(
         with = "meshscope_model::decimal::option",
         default,
@@ -275,6 +282,10 @@ pub struct Removed {
     #[serde(with = "meshscope_model::decimal")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub metric_points: u64,
+    /// Recordings, which go with their session.
+    #[serde(with = "meshscope_model::decimal", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub recordings: u64,
     /// By how many bytes the file became smaller.
     #[serde(with = "meshscope_model::decimal")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]

@@ -6,6 +6,7 @@
 
 mod charts;
 mod columns;
+mod console;
 mod crash;
 mod figures;
 mod fill;
@@ -33,6 +34,7 @@ const HELP: &str = "cargo xtask bench WHAT
   query [SPANS [TIMES]]  every list and chart of the API at random places, idle and while spans come in
   columns [SPANS]        a long trace as columns: first spans, all of them, bytes a span, decoding; searching it
   live [SPANS]           what 200 subscribers of the stream cost, and whether they miss anything
+  console [SECONDS]      the console in a browser: from a span's export to its row, and frames and memory at 10,000 records/s
   paint [RUNS]           first paint and first row of the studio from a cold cache
   waterfall [SPANS]      traces of up to so many spans in the browser: first rows, all rows, frames, search, memory
   charts [POINTS]        a series of up to so many points: reduced on the host, drawn in the browser
@@ -102,6 +104,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             runtime()?.block_on(live::run(args.number(0, 800_000) as u64));
             Ok(())
         }
+        "console" => runtime()?.block_on(console::run(args.number(0, 60) as u64)),
         "paint" => {
             runtime()?.block_on(paint::run(args.number(0, 5)));
             Ok(())
@@ -120,6 +123,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             columns::run(spans)?;
             runtime()?.block_on(live::run(spans as u64));
             runtime()?.block_on(paint::run(5));
+            runtime()?.block_on(console::run(60))?;
             runtime()?.block_on(waterfall::run(spans as u64))?;
             runtime()?.block_on(charts::run(spans as u64))
         }

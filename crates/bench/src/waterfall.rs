@@ -19,7 +19,7 @@ const FRAMES: usize = 120;
 const FOLDS: usize = 10;
 
 /// Watches frames and memory of every page from its beginning.
-const WATCH: &str = r"
+pub(crate) const WATCH: &str = r"
     const raf = window.requestAnimationFrame.bind(window);
     window.__raf = raf;
     window.__frames = [];
@@ -120,7 +120,7 @@ async fn ask(browser: &Browser, script: &str, arguments: Vec<Value>) -> Result<V
         .map_err(|error| error.to_string())
 }
 
-fn times(of: &Value) -> Times {
+pub(crate) fn times(of: &Value) -> Times {
     let mut times = Times::default();
     for ms in of.as_array().into_iter().flatten().filter_map(Value::as_f64) {
         times.add(Duration::from_secs_f64(ms.max(0.0) / 1e3));
@@ -128,7 +128,7 @@ fn times(of: &Value) -> Times {
     times
 }
 
-async fn bytes(browser: &Browser) -> f64 {
+pub(crate) async fn bytes(browser: &Browser) -> f64 {
     let bytes = browser.script("return __memory.buffer.byteLength").await;
     bytes.as_f64().unwrap_or(0.0)
 }

@@ -380,6 +380,7 @@ mod tests {
             p50: None,
             total_tokens: None,
             cost: None,
+            starts: Vec::new(),
         };
         Graph {
             nodes: (0..count).map(node).collect(),

@@ -19,10 +19,12 @@ pub mod minimap;
 pub mod profile;
 pub mod reduce;
 pub mod rows;
+pub mod stretches;
 pub mod text;
 pub mod ticks;
 pub mod viewport;
 pub mod waterfall;
+pub mod wave;
 
 #[cfg(test)]
 mod testing;
@@ -38,5 +40,6 @@ pub use lanes::Rect;
 pub use minimap::{Minimap, Painting, Run};
 pub use profile::{Bucket, Profile};
 pub use rows::{Line, Rows, Step};
+pub use stretches::{Painted, density, painted};
 pub use viewport::{Scroll, TimeView};
 pub use waterfall::{Frame, Waterfall};

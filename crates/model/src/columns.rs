@@ -24,6 +24,8 @@ pub mod flag {
     pub const NOISE: u8 = 16;
     /// Its end lies before its start as sent.
     pub const ENDS_BEFORE_START: u8 = 32;
+    /// Somebody was cut short in it.
+    pub const INTERRUPTED: u8 = 64;
 }
 
 /// Stands for an absent number in the optional columns.
@@ -70,12 +72,17 @@ impl EventKind {
     }
 }
 
-/// Spans of one trace, in the order of (start, span id). The columns of spans have one value a
-/// span, those of events one a span event, those of links one a span that has links.
+/// Spans of one trace, or of the runs of a session, in the order of (start, span id). The columns of
+/// spans have one value a span, those of events one a span event, those of links one a span that has
+/// links.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SpanColumns {
-    /// The trace.
+    /// The trace; all zero where they are of a session.
     pub trace_id: TraceId,
+    /// The traces of a session; empty where all spans are of `trace_id`.
+    pub runs: Vec<TraceId>,
+    /// The trace of each span, index into `runs`; empty where all are of `trace_id`.
+    pub run: Vec<u32>,
     /// Interned strings; index 0 is the empty string.
     pub strings: Vec<String>,
     /// Identity of each span.
@@ -173,6 +180,8 @@ pub struct SpanRow<'a> {
     pub cost: Option<i64>,
     /// How many links to other spans it has.
     pub links: u32,
+    /// Which of the session's traces it is of; of one trace alone it is not looked at.
+    pub run: u32,
 }
 
 /// Builds [`SpanColumns`] row by row.
@@ -180,6 +189,7 @@ pub struct SpanRow<'a> {
 pub struct ColumnsBuilder {
     columns: SpanColumns,
     interned: Interned,
+    of_session: bool,
 }
 
 impl ColumnsBuilder {
@@ -192,7 +202,17 @@ impl ColumnsBuilder {
                 ..SpanColumns::default()
             },
             interned: Interned::default(),
+            of_session: false,
         }
+    }
+
+    /// Empty columns of the traces of a session.
+    #[must_use]
+    pub fn of_runs(runs: Vec<TraceId>) -> Self {
+        let mut builder = Self::new(TraceId::default());
+        builder.columns.runs = runs;
+        builder.of_session = true;
+        builder
     }
 
     fn intern(&mut self, text: &str) -> u32 {
@@ -230,6 +250,9 @@ impl ColumnsBuilder {
         c.output_tokens.push(row.output_tokens.unwrap_or(ABSENT));
         c.total_tokens.push(row.total_tokens.unwrap_or(ABSENT));
         c.cost.push(row.cost.unwrap_or(ABSENT));
+        if self.of_session {
+            c.run.push(row.run);
+        }
         if row.links > 0 {
             c.link_row.push(c.last_row());
             c.link_count.push(row.links);
@@ -255,8 +278,8 @@ impl ColumnsBuilder {
         self.columns.len()
     }
 
-    /// Takes the rows so far as a piece of a longer whole: its rows count from 0, its `strings` are
-    /// only those that are new, and its indexes are those of the whole, where 0 is the empty string
+    /// Takes the rows so far as a piece of a longer whole: its rows count from 0, its `strings` and
+    /// `runs` are only those that are new, and its indexes are those of the whole, where 0 is the empty string
     /// and the new strings follow those of the pieces before.
     #[must_use]
     pub fn take(&mut self) -> SpanColumns {
@@ -318,6 +341,13 @@ impl SpanColumns {
             (Some(start), Some(duration)) => start.saturating_add(*duration),
             _ => 0,
         }
+    }
+
+    /// The trace of span `row`.
+    #[must_use]
+    pub fn trace_of(&self, row: usize) -> TraceId {
+        let run = self.run.get(row).and_then(|run| self.runs.get(*run as usize));
+        run.copied().unwrap_or(self.trace_id)
     }
 
     /// True when span `row` has any of the bits of [`flag`].

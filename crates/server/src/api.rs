@@ -11,7 +11,18 @@ use crate::price_api::{
     __path_add_price, __path_change_price, __path_price_list, __path_remove_price, __path_reprice, add_price,
     change_price, price_list, remove_price, reprice,
 };
+use crate::recordings::{
+    __path_add_recording, __path_append_recording, __path_list_recordings, __path_recording_bytes,
+    __path_recording_offset, __path_remove_recording, add_recording, append_recording, list_recordings,
+    recording_bytes, recording_offset, remove_recording,
+};
 use crate::services::{__path_services, services};
+use crate::session::{
+    __path_session, __path_session_conversation, __path_session_events, __path_session_graph,
+    __path_session_logs, __path_session_spans, __path_session_totals, __path_sessions, session,
+    session_conversation, session_events, session_graph, session_logs, session_spans, session_totals,
+    sessions,
+};
 use crate::trace::{
     __path_conversation, __path_export_trace, __path_search, __path_span, __path_trace, __path_value,
     conversation, export_trace, search, span, trace, value,
@@ -26,7 +37,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use meshscope_api::{
     Gap, ListQuery, LiveStatus, LogPage, LogQuery, MetricDetail, MetricList, Params, Position, Problem,
-    ProjectList, Queue, SeriesQuery, ServerStatus, SessionDetail, SessionPage, TracePage,
+    ProjectList, Queue, SeriesQuery, ServerStatus, TracePage,
 };
 use meshscope_model::TraceId;
 use serde::Serialize;
@@ -55,7 +66,20 @@ pub(crate) fn router() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(status))
         .routes(routes!(projects))
         .routes(routes!(sessions))
+        .routes(routes!(session_totals))
         .routes(routes!(session))
+        .routes(routes!(session_spans))
+        .routes(routes!(session_logs))
+        .routes(routes!(session_events))
+        .routes(routes!(session_conversation))
+        .routes(routes!(session_graph))
+        .routes(routes!(list_recordings, add_recording))
+        .routes(routes!(
+            recording_bytes,
+            recording_offset,
+            append_recording,
+            remove_recording
+        ))
         .routes(routes!(traces))
         .routes(routes!(trace))
         .routes(routes!(search))
@@ -170,53 +194,6 @@ async fn status(State(app): State<Arc<App>>) -> Answer {
 #[utoipa::path(get, path = "/api/v1/projects", responses((status = 200, body = ProjectList)))]
 async fn projects(State(app): State<Arc<App>>) -> Answer {
     json(&app.ask(meshscope_store::Store::projects).await?)
-}
-
-/// Sessions, latest start first.
-#[utoipa::path(get, path = "/api/v1/sessions",
-    params(
-        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
-        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
-        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
-        ("limit" = Option<u32>, Query, description = "Entries of a page, 1 to 10,000, 100 by default"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("q" = Option<String>, Query, description = "Text in title, ids, room, agents, models, tools, errors"),
-        ("system" = Option<String>, Query, description = "Only this agent system"),
-        ("room" = Option<String>, Query, description = "Only this room"),
-        ("session" = Option<String>, Query, description = "Only this session"),
-        ("agent" = Option<String>, Query, description = "Where this agent took part"),
-        ("model" = Option<String>, Query, description = "Where this model was called"),
-        ("status" = Option<String>, Query, description = "`active`, `ended` or `failed`"),
-        ("min_cost_usd" = Option<f64>, Query, description = "At least this cost"),
-        ("min_duration_ms" = Option<f64>, Query, description = "At least this duration"),
-        ("has_error" = Option<bool>, Query, description = "With or without failed spans"),
-        ("blocked" = Option<bool>, Query, description = "With or without blocked spans"),
-    ),
-    responses((status = 200, body = SessionPage), (status = 400, body = Problem)))]
-async fn sessions(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
-    let query = ListQuery::read(&params(query))?;
-    json(&app.ask(move |store| store.sessions(&query, now())).await?)
-}
-
-/// One session with its runs.
-#[utoipa::path(get, path = "/api/v1/sessions/{session_id}",
-    params(
-        ("session_id" = String, Path, description = "Identity of the session"),
-        ("project" = Option<String>, Query, description = "Its project, where several have a session of this name"),
-    ),
-    responses((status = 200, body = SessionDetail), (status = 404, body = Problem)))]
-async fn session(State(app): State<Arc<App>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answer {
-    let params = params(query);
-    params.only(&["project"])?;
-    let project = params
-        .get("project")
-        .filter(|project| *project != "*")
-        .map(str::to_owned);
-    let wanted = id.clone();
-    let session = app
-        .ask(move |store| store.session(project.as_deref(), &wanted, now()))
-        .await?;
-    json(&found(session, || format!("there is no session {id:?}"))?)
 }
 
 /// Traces, latest start first.

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::live::Hub;
 use crate::mcp_mesh;
+use crate::recordings::Uploads;
 use crate::stats::Stats;
 use meshscope_analysis::Prices;
 use meshscope_api::Listener;
@@ -31,6 +32,7 @@ pub(crate) struct App {
     pub(crate) started_at: i64,
     pub(crate) mesh: mcp_mesh::State,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) uploads: Uploads,
     stopping: AtomicBool,
     pub(crate) queries: Arc<Semaphore>,
 }
@@ -65,6 +67,7 @@ impl App {
             listeners,
             started_at: now(),
             hub,
+            uploads: Uploads::new(),
             stopping: AtomicBool::new(false),
             queries,
         }
@@ -98,6 +101,7 @@ impl App {
         self.stopping.store(true, Ordering::SeqCst);
         self.mesh.end();
         self.hub.end();
+        self.uploads.end();
     }
 
     /// Whether the server is about to end.

@@ -92,6 +92,7 @@ pub(crate) fn refusal_of(error: &StoreError) -> Problem {
         ),
         StoreError::Asked { parameter, .. } => Problem::invalid_parameter(parameter, error.to_string()),
         StoreError::Full { .. } | StoreError::Lost { .. } => Problem::unavailable(error.to_string()),
+        StoreError::Project(_) => Problem::invalid_parameter("project", error.to_string()),
         StoreError::Place(_) => Problem::invalid_parameter("destination", error.to_string()),
         _ => {
             tracing::error!(%error, "a query failed");

@@ -42,6 +42,9 @@ pub struct ServeArgs {
     /// Largest body after decompression, in MiB [default: 256].
     #[arg(long, env = "MESHSCOPE_MAX_DECODED_MIB")]
     pub max_decoded_mib: Option<usize>,
+    /// Largest recording, for example 500MB [default: 4GB].
+    #[arg(long, env = "MESHSCOPE_MAX_RECORDING", value_name = "SIZE")]
+    pub max_recording: Option<String>,
     /// Memory of the engine, in MiB [default: 2048].
     #[arg(long, env = "MESHSCOPE_ENGINE_MEMORY_MIB")]
     pub engine_memory_mib: Option<u64>,
@@ -127,6 +130,8 @@ pub struct Config {
     pub max_body: usize,
     /// Largest body after decompression, bytes.
     pub max_decoded: usize,
+    /// Largest recording, bytes.
+    pub max_recording: u64,
     /// Memory of the engine, MiB.
     pub engine_memory_mib: u64,
     /// How long a query may take.
@@ -154,6 +159,8 @@ pub struct Config {
 }
 
 const MIB: usize = 1024 * 1024;
+/// Largest recording unless configured otherwise.
+const MAX_RECORDING: u64 = 4_000_000_000;
 
 impl Config {
     /// Merges flags, environment and file, and checks the whole.
@@ -207,6 +214,12 @@ impl Config {
                 .or(file.max_decoded_mib)
                 .unwrap_or(256)
                 .saturating_mul(MIB),
+            max_recording: match args.max_recording.or(file.max_recording) {
+                None => MAX_RECORDING,
+                Some(text) => {
+                    retention::bytes(&text).map_err(|reason| format!("--max-recording: {reason}"))?
+                }
+            },
             engine_memory_mib: args.engine_memory_mib.or(file.engine_memory_mib).unwrap_or(2_048),
             query_timeout: seconds(
                 "query-timeout",

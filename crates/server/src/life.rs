@@ -2,7 +2,8 @@
 
 use crate::api::{Answer, json, params};
 use crate::app::App;
-use crate::transfer::{copy_kept, lines};
+use crate::file;
+use crate::transfer::{copy_beside, lines};
 use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, RawQuery, State};
@@ -17,12 +18,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 
 /// Pieces of an answer that wait for a slow reader.
 const WAITING: usize = 16;
-const PIECE: usize = 256 * 1024;
 
 /// Records as JSON Lines, one OTLP export request a line, or as Parquet.
 ///
@@ -110,22 +109,11 @@ impl Drop for Passing {
     }
 }
 
-pub(crate) async fn send_file(file: Passing) -> Answer {
-    let opened = tokio::fs::File::open(&file.0).await;
+pub(crate) async fn send_file(passing: Passing) -> Answer {
+    let opened = tokio::fs::File::open(&passing.0).await;
     let opened = opened.map_err(|error| Problem::internal(format!("the export cannot be read: {error}")))?;
-    let pieces = stream::unfold((opened, file), |(mut opened, file)| async move {
-        let mut piece = vec![0; PIECE];
-        match opened.read(&mut piece).await {
-            Ok(0) => None,
-            Ok(n) => {
-                piece.truncate(n);
-                Some((Ok(Bytes::from(piece)), (opened, file)))
-            }
-            Err(error) => Some((Err(error), (opened, file))),
-        }
-    });
     let types = [(header::CONTENT_TYPE, "application/vnd.apache.parquet")];
-    Ok((types, Body::from_stream(pieces)).into_response())
+    Ok((types, file::body(opened, u64::MAX, passing)).into_response())
 }
 
 /// Copies the store as it is now into a directory on the server's machine.
@@ -147,7 +135,7 @@ pub(crate) async fn backup(
     let report = app
         .ask_long(move |store| {
             let report = store.backup(&destination)?;
-            copy_kept(&data_dir, &destination).map_err(StoreError::Place)?;
+            copy_beside(&data_dir, &destination).map_err(StoreError::Place)?;
             Ok(report)
         })
         .await?;

@@ -107,6 +107,12 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fai
         "Bytes of the store on disk, write-ahead log included.",
         store.size_bytes,
     );
+    text.one(
+        "meshscope_recordings_bytes",
+        Kind::Gauge,
+        "Bytes of recordings that are kept beside the store.",
+        store.recordings_bytes,
+    );
     own(&app, &mut text);
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text.0).into_response())
 }

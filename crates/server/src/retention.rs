@@ -1,6 +1,7 @@
 //! Rules of retention as they are configured, and the task that keeps the store by them.
 
 use crate::app::{App, now};
+use crate::recordings;
 use meshscope_api::status::{ProjectRetention, Retention};
 use meshscope_model::time::{DAY, HOUR, MINUTE, SECOND};
 use meshscope_store::StoreError;
@@ -106,7 +107,7 @@ pub(crate) fn duration(text: &str) -> Result<i64, String> {
 }
 
 /// `500MB`, `20GB`, `1TiB` in bytes.
-fn bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let units = [
         ("TiB", 1 << 40),
         ("GiB", 1 << 30),
@@ -174,11 +175,12 @@ fn turn(app: &App, retain: bool, stopped: &watch::Receiver<bool>) -> Result<(), 
             spans = removed.spans,
             logs = removed.logs,
             metric_points = removed.metric_points,
+            recordings = removed.recordings,
             freed_bytes = removed.freed_bytes,
             "removed what was too old"
         );
     }
-    Ok(())
+    recordings::sweep(app)
 }
 
 #[cfg(test)]

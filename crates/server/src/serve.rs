@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::live::Hub;
 use crate::stats::Stats;
 use crate::studio::Studio;
-use crate::{api, auth, budgets, grpc, health, mcp_mesh, metrics, otlp, prices, retention};
+use crate::{api, auth, budgets, grpc, health, mcp_mesh, metrics, otlp, prices, recordings, retention};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Method, header};
@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
 /// A running server.
 pub struct Running {
@@ -100,6 +101,11 @@ pub async fn start(config: Config) -> Result<Running, String> {
             .map_err(|error| error.to_string())?
             .map_err(|e| e.to_string())?,
     );
+    let (kept, dir) = (Arc::clone(&store), config.data_dir.clone());
+    let reconciled = tokio::task::spawn_blocking(move || recordings::reconcile(&*kept, &dir)).await;
+    reconciled
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())?;
     let prices = prices::load(&config)?;
     let budgets = budgets::load(&config)?;
     let stats = Arc::new(Stats::default());
@@ -263,7 +269,14 @@ fn api_router(app: &Arc<App>) -> Router {
                 }
             }),
         )
-        .layer(CompressionLayer::new())
+        // Recordings are compressed as they are, and parts of them must stay what was asked for.
+        .layer(
+            CompressionLayer::new().compress_when(
+                DefaultPredicate::new()
+                    .and(NotForContentType::const_new("audio/"))
+                    .and(NotForContentType::const_new("video/")),
+            ),
+        )
         .layer(keys)
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -165,9 +165,10 @@ fn policy(index: &str) -> String {
         }
         rest = after;
     }
+    // A recording may be elsewhere; it is loaded when somebody plays it.
     format!(
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{hashes}; style-src 'self' 'unsafe-inline'; \
-         img-src 'self' data: blob:; media-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
+         img-src 'self' data: blob:; media-src 'self' data: blob: http: https:; connect-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
     )
 }
 

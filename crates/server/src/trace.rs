@@ -1,7 +1,7 @@
 //! One trace: its spans in JSON or as columns.
 
-mod columns;
-mod conversation;
+pub(crate) mod columns;
+pub(crate) mod conversation;
 mod export;
 mod span;
 

@@ -22,9 +22,10 @@ use meshscope_api::status::{Removed, Retention};
 use meshscope_api::usage_export::Table;
 use meshscope_api::usage_query::LatencyOf;
 use meshscope_api::{
-    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, ServiceList,
-    ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage,
-    UsageCalls, UsageHeatMap, UsageQuery, UsageReport, UsageRowPage,
+    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, NewRecording, ProjectList, Recording,
+    SeriesQuery, ServiceList, ServiceQuery, SessionDetail, SessionLogQuery, SessionLogs, SessionPage,
+    SessionTotals, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageCalls, UsageHeatMap,
+    UsageQuery, UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanColumns, SpanEntry, SpanId, TraceId, Usage};
 use std::ops::ControlFlow;
@@ -97,6 +98,9 @@ pub enum StoreError {
     /// The query was stopped: who asked has gone, or it took too long.
     #[error("the query was stopped")]
     Stopped,
+    /// A session that several projects have was named without its project.
+    #[error("{0}")]
+    Project(String),
     /// A place that cannot be used for what was asked.
     #[error("{0}")]
     Place(String),
@@ -143,6 +147,32 @@ pub struct ColumnsPiece {
     pub spans: u64,
     /// The piece, as `ColumnsBuilder::take` gives it.
     pub columns: SpanColumns,
+}
+
+/// Which recordings are asked for; what is absent does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecordingsOf {
+    /// Of this project.
+    pub project: Option<String>,
+    /// Of this session.
+    pub session_id: Option<String>,
+    /// The one of this identity.
+    pub recording_id: Option<String>,
+}
+
+/// A recording that is made known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AddedRecording {
+    /// Its session.
+    pub session_id: String,
+    /// The session's project; absent is the only one that has such a session, or `default`.
+    pub project: Option<String>,
+    /// Its first moment, ns since the epoch; absent is by the offset.
+    pub started_at: Option<i64>,
+    /// All else that is said of it, checked.
+    pub recording: NewRecording,
+    /// The present, ns since the epoch.
+    pub now: i64,
 }
 
 /// What a write changed.
@@ -220,6 +250,39 @@ pub trait Store: Send + Sync + 'static {
         take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
     ) -> Result<bool, StoreError>;
 
+    /// The project of a session, where there is such a session: of several of one name the one with the
+    /// latest record.
+    fn session_project(&self, project: Option<&str>, session_id: &str) -> Result<Option<String>, StoreError>;
+
+    /// Gives the spans of a session to `take` as columns with the trace of each, as
+    /// [`Store::trace_columns`] does those of a trace. False when it has none.
+    fn session_columns(
+        &self,
+        project: &str,
+        session_id: &str,
+        take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
+    ) -> Result<bool, StoreError>;
+
+    /// Gives the spans of a session that may carry messages to `take` in full, in the order of
+    /// (start, span id); `take` may break off.
+    fn session_spoken(
+        &self,
+        project: &str,
+        session_id: &str,
+        take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// The log records of a session in short, in the order of time.
+    fn session_logs(
+        &self,
+        project: &str,
+        session_id: &str,
+        query: &SessionLogQuery,
+    ) -> Result<SessionLogs, StoreError>;
+
+    /// Figures over all sessions that [`Store::sessions`] would list.
+    fn session_totals(&self, query: &ListQuery, now: i64) -> Result<SessionTotals, StoreError>;
+
     /// One span with everything it carries.
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError>;
 
@@ -291,11 +354,24 @@ pub trait Store: Send + Sync + 'static {
     /// What passed between agents of MCP Mesh in spans that started at `from` or later.
     fn mesh_traffic(&self, from: i64) -> Result<Traffic, StoreError>;
 
+    /// Recordings, the earliest first. Those that are not complete yet say nothing of the bytes that
+    /// have come: these are files of the server's.
+    fn recordings(&self, of: &RecordingsOf) -> Result<Vec<Recording>, StoreError>;
+
+    /// Makes a recording known, durably; returns its identity. One with a URL is complete at once.
+    fn add_recording(&self, added: &AddedRecording) -> Result<String, StoreError>;
+
+    /// Notes that all `size` bytes of a recording are there.
+    fn finish_recording(&self, id: TraceId, size: u64) -> Result<(), StoreError>;
+
+    /// Forgets a recording; false when there is none of that identity.
+    fn remove_recording(&self, id: TraceId) -> Result<bool, StoreError>;
+
     /// Housekeeping that is due; to be called about once a second, from one thread.
     fn tend(&self) -> Result<(), StoreError>;
 
-    /// Removes what is older than `rules` allow at `now`, the oldest first, and gives its room
-    /// back to the file system; `None` when nothing had to go. Works in small steps with pauses, so
+    /// Removes what is older than `rules` allow at `now`, the oldest first and recordings with their
+    /// session, and gives its room back to the file system; `None` when nothing had to go. Works in small steps with pauses, so
     /// that writers go on, and ends early when `go_on` says no.
     fn retain(
         &self,

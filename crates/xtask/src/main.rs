@@ -10,6 +10,7 @@ mod browser;
 mod command;
 mod interop;
 mod lint;
+mod parts;
 mod precompress;
 mod redis;
 mod setup;

@@ -103,7 +103,7 @@ pub(crate) fn ComparePage() -> impl IntoView {
 }
 
 async fn one(origin: &str, id: String, abort: Option<&web_sys::AbortSignal>) -> Result<One, Problem> {
-    let columns = client::columns(origin, &id, abort).await?;
+    let columns = client::trace_columns(origin, &id, abort).await?;
     let mut params = Params::default();
     params.set("preview", Some(PREVIEW));
     let path = format!("traces/{}/conversation", encode(&id));

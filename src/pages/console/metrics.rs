@@ -1,6 +1,6 @@
 //! Metrics: every one as a small chart.
 
-use crate::charts::{self, Chart};
+use crate::charts::{self, Chart, Show};
 use crate::client::{self, use_fetch};
 use crate::components::onboarding::Onboarding;
 use crate::components::states::Fetched;
@@ -16,9 +16,9 @@ const CHARTS: usize = 24;
 /// What a chart shows.
 const WINDOW: i64 = 15 * MINUTE;
 
-type Place = [Option<String>; 4];
+pub(super) type Place = [Option<String>; 4];
 
-fn params(place: Place, since: Option<i64>) -> Params {
+pub(super) fn params(place: Place, since: Option<i64>) -> Params {
     let mut params = Params::default();
     for (name, value) in ["project", "room", "session", "service"].iter().zip(place) {
         params.set(name, value);
@@ -34,7 +34,8 @@ pub(crate) fn MetricsTab() -> impl IntoView {
     let place = ["project", "room", "session", "service"].map(param);
     let place = Memo::new(move |_| place.map(|part| part.get()));
     let since = expect_context::<super::follow::Console>().since;
-    let q = param("q");
+    let (q, word) = (param("q"), param("as"));
+    let show = Memo::new(move |_| Show::read(word.get().as_deref()));
     let origin = client::origin();
     let metrics = use_fetch(
         move || Some((place.get(), since.get())),
@@ -63,8 +64,9 @@ pub(crate) fn MetricsTab() -> impl IntoView {
         <Fetched fetch=metrics what="metrics" content=|list: &MetricList| {
             list.metrics.is_empty().then(|| view! { <Onboarding what="metrics" /> })
         } />
+        {super::tokens::tokens(place, since)}
         <div class="multiples">
-            <For each=shown key=|name| name.clone() let:name><One name place since /></For>
+            <For each=shown key=|name| name.clone() let:name><One name place since show /></For>
         </div>
         {more}
     }
@@ -72,7 +74,7 @@ pub(crate) fn MetricsTab() -> impl IntoView {
 
 /// One metric.
 #[component]
-fn One(name: String, place: Memo<Place>, since: Memo<Option<i64>>) -> impl IntoView {
+fn One(name: String, place: Memo<Place>, since: Memo<Option<i64>>, show: Memo<Show>) -> impl IntoView {
     let origin = client::origin();
     let metric = use_fetch(
         move || Some((place.get(), since.get())),
@@ -84,20 +86,17 @@ fn One(name: String, place: Memo<Place>, since: Memo<Option<i64>>) -> impl IntoV
         },
     );
     view! {
-        <Fetched fetch=metric what="the series" content=|detail: &MetricDetail| {
-            let data = charts::metric(detail, plain)?;
-            let title = title(&detail.metric);
-            Some(view! { <Chart title data=Signal::stored(data) /> })
+        <Fetched fetch=metric what="the series" content=move |detail: &MetricDetail| {
+            let data = charts::metric(detail, show.get(), plain)?;
+            let title = title(&detail.metric, show.get());
+            Some(view! { <Chart title data=Signal::stored(data) /> }.into_any())
         } />
     }
 }
 
-fn title(metric: &MetricInfo) -> String {
-    let what = match metric.kind.as_str() {
-        "sum" => "increase",
-        "gauge" => "value",
-        _ => "mean",
-    };
+/// Its name, what is shown of it, and in which unit.
+pub(crate) fn title(metric: &MetricInfo, show: Show) -> String {
+    let what = charts::what(metric.kind, show);
     format!("{} \u{b7} {what} {}", metric.name, metric.unit)
         .trim_end()
         .to_owned()

@@ -12,10 +12,12 @@ mod rows;
 mod run;
 mod save;
 mod services;
+mod tokens;
 mod traces;
 mod volume;
 
 pub(crate) use follow::provide;
+pub(crate) use metrics::title;
 
 use crate::components::states::Failed;
 use crate::components::time_text::moment;
@@ -303,7 +305,26 @@ fn Tools(tab: Memo<String>) -> impl IntoView {
                 <input id="filter" type="search" placeholder=hint aria-label="Filter" spellcheck="false" autocomplete="off"
                     prop:value=move || q.get().unwrap_or_default() on:input=typed />
             </label>
+            {move || (tab.get() == "metrics").then(|| view! { <Counters /> }.into_any())}
             {log_tools}
         </div>
     }
+}
+
+/// What is shown of counters.
+#[component]
+pub(crate) fn Counters() -> impl IntoView {
+    let (chosen, patch) = (param("as"), use_patch());
+    let change = move |event| patch(&[("as", Some(event_target_value(&event)))]);
+    let option = move |(word, title): (&'static str, &'static str)| {
+        view! { <option value=word selected=move || chosen.get().unwrap_or_default() == word>{title}</option> }
+    };
+    let options = [("", "increase"), ("rate", "per second"), ("total", "total")].map(option);
+    view! {
+        <label class="pill pick" title="What is shown of counters; gauges show their value, histograms their quantiles">
+            <span>"counters"</span>
+            <select id="as" aria-label="What is shown of counters" on:change=change>{options.collect_view()}</select>
+        </label>
+    }
+    .into_any()
 }

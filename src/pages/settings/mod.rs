@@ -76,6 +76,8 @@ fn server(status: ServerStatus) -> impl IntoView {
             </div>
             <div class="facts">
                 <Fact name="Store" value=format::bytes(status.store.size_bytes) title=status.store.path.clone() />
+                <Fact name="Recordings" value=format::bytes(status.store.recordings_bytes)
+                    title=format!("{} files beside the store", status.store.recordings) />
                 <Fact name="Engine" value=status.store.engine />
                 {status.memory_bytes.map(|bytes| view! { <Fact name="Memory" value=format::bytes(bytes) /> })}
             </div>

@@ -3,6 +3,7 @@
 use super::Loaded;
 use super::only::only;
 use super::shared::{Shown, span_id};
+use crate::state::playhead::Playhead;
 use crate::state::{param, use_patch};
 use leptos::prelude::*;
 use meshscope_analysis::graph::{Edge, Node};
@@ -156,13 +157,25 @@ fn Picture(placed: Arc<Placed>, shown: Shown) -> impl IntoView {
         })
     };
     let edges = graph.edges.iter().zip(&layout.edges);
-    let lines = edges.clone().map(|(edge, place)| line_view(edge, place, chosen));
+    // Within a session that is looked at as of an instant, only what had been called by then is there.
+    let playhead = use_context::<Playhead>();
+    let lines = edges
+        .clone()
+        .map(|(edge, place)| line_view(edge, place, chosen, playhead));
     let counts = edges.map(|(edge, place)| {
         let names = [edge.from, edge.to].map(|node| graph.nodes.get(node).map(title).unwrap_or_default());
-        count_view(edge, place, &names, chosen, choose)
+        count_view(edge, place, &names, (chosen, playhead), choose)
     });
     let nodes = graph.nodes.iter().zip(&layout.nodes).enumerate();
-    let nodes = nodes.map(|(at, (node, place))| node_view(at, node, *place, chosen, choose));
+    let loaded = &placed.loaded;
+    let first = |node: &Node| {
+        let row = loaded.tree.row_of(&loaded.columns, node.first)?;
+        loaded.columns.start_time.get(row as usize).copied()
+    };
+    let nodes = nodes.map(|(at, (node, place))| {
+        let since = first(node).zip(playhead);
+        node_view(at, node, *place, (chosen, since), choose)
+    });
     let told = {
         let placed = Arc::clone(&placed);
         move || {
@@ -270,7 +283,19 @@ fn edge_look(edge: &Edge, chosen: Memo<Option<usize>>) -> (String, impl Fn() -> 
     (format!("edge {}", trouble(edge.errors, edge.blocked).0), beside)
 }
 
-fn line_view(edge: &Edge, place: &EdgePlace, chosen: Memo<Option<usize>>) -> impl IntoView + use<> {
+/// Whether what began at `first` is still to come at the instant, where there is one.
+fn is_later(first: Option<i64>, playhead: Option<Playhead>) -> bool {
+    playhead
+        .zip(first)
+        .is_some_and(|(playhead, first)| !playhead.has_passed(first))
+}
+
+fn line_view(
+    edge: &Edge,
+    place: &EdgePlace,
+    chosen: Memo<Option<usize>>,
+    playhead: Option<Playhead>,
+) -> impl IntoView + use<> {
     let loops = edge.from == edge.to;
     let path = if loops {
         polyline(&place.points)
@@ -279,7 +304,9 @@ fn line_view(edge: &Edge, place: &EdgePlace, chosen: Memo<Option<usize>>) -> imp
     };
     let stroke = if place.back { "6 4" } else { "none" };
     let (class, beside) = edge_look(edge, chosen);
-    view! { <path class=class class:beside=beside d=path stroke-dasharray=stroke marker-end="url(#tip)" /> }
+    let first = edge.starts.first().copied();
+    let ahead = move || is_later(first, playhead);
+    view! { <path class=class class:beside=beside class:ahead=ahead d=path stroke-dasharray=stroke marker-end="url(#tip)" /> }
 }
 
 /// How often, as a button on the middle of the line.
@@ -287,7 +314,7 @@ fn count_view(
     edge: &Edge,
     place: &EdgePlace,
     [from, to]: &[String; 2],
-    chosen: Memo<Option<usize>>,
+    (chosen, playhead): (Memo<Option<usize>>, Option<Playhead>),
     choose: Callback<(Option<usize>, u64)>,
 ) -> impl IntoView + use<> {
     let mark = trouble(edge.errors, edge.blocked).1;
@@ -304,10 +331,18 @@ fn count_view(
             .map(|tokens| format!("{} tokens", format::count(tokens))),
     );
     about.extend(edge.cost.map(format::cost));
-    let number = format::integer(i64::from(edge.calls));
     let sign = if edge.from == edge.to { "\u{21ba} " } else { "" };
-    let count = format!("{sign}{number}{mark}");
-    let half = count.chars().count() as f64 * 3.6 + 6.0;
+    let count = move |calls: usize| format!("{sign}{}{mark}", format::integer(calls as i64));
+    let half = count(edge.starts.len()).chars().count() as f64 * 3.6 + 6.0;
+    let begins = edge.starts.first().copied();
+    let starts = edge.starts.clone();
+    let count = move || {
+        let at = playhead
+            .and_then(|playhead| playhead.at.get())
+            .unwrap_or(i64::MAX);
+        count(starts.partition_point(|start| *start <= at))
+    };
+    let ahead = move || is_later(begins, playhead);
     let first = edge.first;
     let (class, beside) = edge_look(edge, chosen);
     let typed = move |event: web_sys::KeyboardEvent| {
@@ -317,7 +352,7 @@ fn count_view(
         }
     };
     view! {
-        <g class=format!("{class} calls") class:beside=beside role="button" tabindex="0" aria-label=said
+        <g class=format!("{class} calls") class:beside=beside class:ahead=ahead role="button" tabindex="0" aria-label=said
             transform=format!("translate({x:.1} {y:.1})") on:click=move |_| choose.run((None, first)) on:keydown=typed>
             <title>{about.join(" \u{b7} ")}</title>
             <rect x=-half y="-9" width=half * 2.0 height="18" rx="9" />
@@ -356,9 +391,10 @@ fn node_view(
     at: usize,
     node: &Node,
     place: NodePlace,
-    chosen: Memo<Option<usize>>,
+    (chosen, since): (Memo<Option<usize>>, Option<(i64, Playhead)>),
     choose: Callback<(Option<usize>, u64)>,
 ) -> impl IntoView + use<> {
+    let ahead = move || since.is_some_and(|(first, playhead)| !playhead.has_passed(first));
     let (word, sign, _) = kind(node);
     let (trouble, mark) = trouble(node.totals.errors, node.totals.blocked);
     let class = format!("node is-{word} {trouble}");
@@ -381,7 +417,7 @@ fn node_view(
         }
     };
     view! {
-        <g class=class class:on=on role="button" tabindex="0" aria-label=label aria-pressed=move || on().to_string()
+        <g class=class class:on=on class:ahead=ahead role="button" tabindex="0" aria-label=label aria-pressed=move || on().to_string()
             transform=format!("translate({:.1} {:.1})", place.x, place.y)
             on:click=move |_| choose.run((Some(at), first)) on:keydown=typed>
             <title>{said}</title>

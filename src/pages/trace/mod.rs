@@ -2,19 +2,19 @@
 
 mod critical;
 mod flame;
-mod graph;
+pub(crate) mod graph;
 pub(crate) mod grid;
 mod load;
 pub(crate) mod logs;
 pub(crate) mod message;
 mod model;
 mod only;
-mod panel;
+pub(crate) mod panel;
 pub(crate) mod shared;
 mod statistics;
 mod table;
 pub(crate) mod talk;
-mod waterfall;
+pub(crate) mod waterfall;
 
 use super::sessions::{cost, tokens};
 use crate::client;
@@ -30,8 +30,8 @@ use leptos::ev::keydown;
 use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
-pub(crate) use load::Loaded;
-use load::{Coming, TraceLoad, use_trace};
+use load::Coming;
+pub(crate) use load::{Loaded, TraceLoad, use_trace};
 use logs::LogsView;
 use meshscope_analysis::critical_path::below;
 use meshscope_analysis::{TraceFacts, critical_path};

@@ -4,6 +4,7 @@ use super::message::{part, text_view};
 use super::shared::Shown;
 use crate::client::{self, Fetch, use_fetch_while};
 use crate::components::states::Fetched;
+use crate::state::playhead::Playhead;
 use leptos::prelude::*;
 use meshscope_api::conversation::{Outcome, Turn};
 use meshscope_api::{Conversation, Params};
@@ -224,6 +225,15 @@ fn outcome_view(outcome: &Outcome, shown: Option<Shown>) -> AnyView {
         let choose = move |_| shown.select.run(Some(span.to_string()));
         view! { <button class="fold" on:click=choose>"its span"</button> }
     });
+    // Within a session that is looked at as of an instant, what came later is not there yet.
+    let ends = outcome.span_id.zip(shown).and_then(|(span, shown)| {
+        shown.loaded.with_untracked(|loaded| {
+            let loaded = loaded.as_ref()?;
+            let row = loaded.tree.row_of(&loaded.columns, span.as_u64())?;
+            Some(loaded.columns.end_time(row as usize))
+        })
+    });
+    let later = use_context::<Playhead>().zip(ends);
     // Of one span alone it is not known what others answered.
     if nothing && shown.is_none() {
         return ().into_any();
@@ -233,5 +243,10 @@ fn outcome_view(outcome: &Outcome, shown: Option<Shown>) -> AnyView {
     } else {
         "answers "
     };
-    view! { <div class="outcome"><div class="muted">{word}{span}</div>{error}{result}{note}</div> }.into_any()
+    let later = move || {
+        later
+            .as_ref()
+            .is_some_and(|(playhead, ends)| !playhead.has_passed(*ends))
+    };
+    view! { <div class="outcome" class:later=later><div class="muted">{word}{span}</div>{error}{result}{note}</div> }.into_any()
 }

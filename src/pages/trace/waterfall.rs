@@ -79,6 +79,7 @@ pub(crate) fn WaterfallView(
     let stage = Stage::new();
     let prefs = expect_context::<Prefs>();
     follow(stage, loaded, span);
+    stage.follow_playhead();
     Effect::new(move |_| {
         prefs.drawn.track();
         stage.repaint();

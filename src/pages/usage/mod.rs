@@ -13,6 +13,8 @@ mod rows;
 mod selection;
 mod what_if;
 
+pub(crate) use over_time::{group_name, tokens_by_group};
+
 use crate::client::{self, Fetch};
 use crate::components::onboarding::Onboarding;
 use crate::components::states::Fetched;

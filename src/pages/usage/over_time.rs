@@ -1,6 +1,6 @@
 //! The charts of a report, as series. Pure.
 
-use super::measure::{Measure, carbon, count, money, rate, time, whole};
+use super::measure::{MEASURES, Measure, carbon, count, money, rate, time, whole};
 use super::selection::filter_of;
 use crate::charts::{Data, Kind, Series, hue};
 use meshscope_api::{Params, UsageGroup, UsageHeatMap, UsageKey, UsageReport, UsageTotals};
@@ -16,6 +16,7 @@ fn data(report: &UsageReport, kind: Kind, format: fn(f64) -> String, series: Vec
             .filter(|series| series.values.iter().any(Option::is_some))
             .collect(),
         format,
+        ..Data::default()
     }
 }
 
@@ -25,7 +26,7 @@ fn line(report: &UsageReport, name: &str, hue: usize, value: fn(&UsageTotals) ->
 }
 
 /// What a group is called.
-pub(super) fn group_name(group: &UsageGroup) -> String {
+pub(crate) fn group_name(group: &UsageGroup) -> String {
     let name = |key: &str| {
         if key.is_empty() {
             "none".to_owned()
@@ -155,6 +156,12 @@ pub(super) fn trouble(report: &UsageReport) -> Data {
     data(report, Kind::Lines, rate, series)
 }
 
+/// All tokens over time, a series a group.
+pub(crate) fn tokens_by_group(report: &UsageReport) -> Data {
+    let tokens = MEASURES.iter().find(|measure| measure.word == "tokens");
+    tokens.map_or_else(Data::default, |tokens| groups(report, tokens, None))
+}
+
 /// Cost of a run.
 pub(super) fn cost_per_run(report: &UsageReport) -> Data {
     let each = |t: &UsageTotals| {
@@ -198,6 +205,7 @@ pub(super) fn heat(map: &UsageHeatMap) -> Data {
         edges: map.bounds.clone(),
         series,
         format: count,
+        ..Data::default()
     }
 }
 

@@ -57,7 +57,7 @@ fn chat(id: u64, parent: u64, times: (i64, i64), messages: Vec<Message>) -> Spok
 
 /// The turns as lines: span, role, what is said, what came of calls.
 fn retold(spans: &[Spoken]) -> Vec<String> {
-    let told = conversation(TraceId::from_u128(1), spans, false);
+    let told = conversation(Some(TraceId::from_u128(1)), spans, false);
     let line = |turn: &Turn| {
         let mut line = format!("{} {}:", turn.span_id.as_u64(), turn.message.role);
         for part in &turn.message.parts {
@@ -136,7 +136,7 @@ fn what_is_handed_down_and_up_stands_once() {
             "4 assistant: Paris",
         ]
     );
-    let told = conversation(TraceId::from_u128(1), &spans, false);
+    let told = conversation(Some(TraceId::from_u128(1)), &spans, false);
     assert_eq!(
         told.turns[1].agent.as_deref(),
         Some("planner"),
@@ -265,7 +265,7 @@ fn a_call_that_failed_is_not_silent() {
         error: Some("rate limited".to_owned()),
         ..chat(1, 0, (0, 5), vec![user("?")])
     };
-    let told = conversation(TraceId::from_u128(1), &[failed], true);
+    let told = conversation(Some(TraceId::from_u128(1)), &[failed], true);
     let last = told.turns.last().unwrap();
     assert_eq!(
         (last.error.as_deref(), last.message.parts.len()),
@@ -278,7 +278,7 @@ fn a_call_that_failed_is_not_silent() {
 fn answers_are_told_apart_by_what_they_say() {
     let answers = |content: &str| {
         let spans = [chat(1, 0, (0, 5), vec![user("?"), answer_of(content)])];
-        conversation(TraceId::from_u128(1), &spans, false).answers
+        conversation(Some(TraceId::from_u128(1)), &spans, false).answers
     };
     assert_eq!(answers("yes"), answers(" yes\n"));
     assert_ne!(answers("yes"), answers("no"));

@@ -140,11 +140,31 @@ impl Decoder {
         match tag {
             tag::CHUNK => self.chunk(content),
             tag::END => self.end(content),
+            tag::RUNS => self.runs(content),
             tag::REFUSAL => Err(ColumnsError::Refused(
                 String::from_utf8_lossy(content).into_owned(),
             )),
             _ => Err(ColumnsError::Invalid("a frame's tag")),
         }
+    }
+
+    /// Traces of the spans of the chunk that comes next.
+    fn runs(&mut self, content: &[u8]) -> Result<(), ColumnsError> {
+        let part = "the runs";
+        let mut input = Input(content);
+        let c = &mut self.columns;
+        if c.run.len() != c.len() {
+            return Err(ColumnsError::Invalid(part));
+        }
+        let count = input.length(16, part)?;
+        let (ids, _) = input.take(count * 16, part)?.as_chunks::<16>();
+        c.runs.extend(ids.iter().map(|id| TraceId(*id)));
+        while !input.0.is_empty() {
+            let run = u32::try_from(input.varint(part)?).ok();
+            let run = run.filter(|run| (*run as usize) < c.runs.len());
+            c.run.push(run.ok_or(ColumnsError::Invalid(part))?);
+        }
+        Ok(())
     }
 
     fn end(&mut self, content: &[u8]) -> Result<(), ColumnsError> {
@@ -234,11 +254,13 @@ impl Decoder {
         }
         events(&mut input, c, first, index)?;
         links(&mut input, c, first)?;
-        if input.0.is_empty() {
-            Ok(())
-        } else {
-            Err(ColumnsError::Invalid("what follows a chunk"))
+        if !input.0.is_empty() {
+            return Err(ColumnsError::Invalid("what follows a chunk"));
         }
+        if !c.run.is_empty() && c.run.len() != c.len() {
+            return Err(ColumnsError::Invalid("the runs"));
+        }
+        Ok(())
     }
 }
 
@@ -264,7 +286,7 @@ fn frame(bytes: &[u8]) -> Result<Option<Frame<'_>>, ColumnsError> {
         Err(ColumnsError::Truncated(_)) => return Ok(None),
         read => read?,
     };
-    if !matches!(tag, tag::CHUNK | tag::END | tag::REFUSAL) {
+    if !matches!(tag, tag::CHUNK | tag::END | tag::REFUSAL | tag::RUNS) {
         return Err(ColumnsError::Invalid("a frame's tag"));
     }
     let length = usize::try_from(length).map_err(|_| ColumnsError::Invalid("a frame's length"))?;
@@ -320,6 +342,7 @@ fn truncate(c: &mut SpanColumns, [spans, strings, events, linked]: [usize; 4]) {
     for column in [&mut c.span_id, &mut c.parent_span_id] {
         column.truncate(spans);
     }
+    c.run.truncate(spans);
     for column in [
         &mut c.start_time,
         &mut c.duration,

@@ -125,7 +125,27 @@ fn part(columns: &SpanColumns, rows: Range<usize>, strings: &[String]) -> Vec<u8
     }
     events(&mut out, columns, &rows, starts);
     links(&mut out, columns, &rows);
-    frame(tag::CHUNK, out)
+    let mut framed = runs_of(columns, &rows);
+    framed.extend(frame(tag::CHUNK, out));
+    framed
+}
+
+/// The traces of some rows; nothing where all are of one.
+fn runs_of(columns: &SpanColumns, rows: &Range<usize>) -> Vec<u8> {
+    let Some(of) = columns.run.get(rows.clone()).filter(|of| !of.is_empty()) else {
+        return Vec::new();
+    };
+    // All of them go with the first rows.
+    let new = columns
+        .runs
+        .get(..)
+        .filter(|_| rows.start == 0)
+        .unwrap_or_default();
+    let mut out = Vec::with_capacity(16 * new.len() + 2 * of.len());
+    put(&mut out, new.len() as u64);
+    new.iter().for_each(|id| out.extend_from_slice(&id.0));
+    of.iter().for_each(|run| put(&mut out, u64::from(*run)));
+    frame(tag::RUNS, out)
 }
 
 /// A column of numbers; one that is shorter than it should be counts as all zero.

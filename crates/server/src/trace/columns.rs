@@ -6,8 +6,8 @@ use crate::app::App;
 use crate::ask::refusal_of;
 use crate::pour::{Coding, Stopped, pour};
 use axum::http::HeaderMap;
-use meshscope_api::COLUMNS_MEDIA_TYPE;
 use meshscope_api::columns::{self, Totals};
+use meshscope_api::{COLUMNS_MEDIA_TYPE, Problem};
 use meshscope_model::TraceId;
 use meshscope_store::stop::Stop;
 use meshscope_store::{ColumnsPiece, Store, StoreError};
@@ -16,9 +16,29 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub(super) async fn answer(app: &Arc<App>, id: TraceId, headers: &HeaderMap) -> Answer {
+    stream(app, headers, id, move |store, take| {
+        if store.trace_columns(id, take)? {
+            Ok(None)
+        } else {
+            Ok(Some(missing(id)))
+        }
+    })
+    .await
+}
+
+/// Takes a piece, and says whether it wants more.
+pub(crate) type Take<'a> = &'a mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>;
+
+/// Answers with the columns that `read` gives piece by piece; it tells why there are none.
+pub(crate) async fn stream(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    id: TraceId,
+    read: impl Fn(&dyn Store, Take<'_>) -> Result<Option<Problem>, StoreError> + Send + 'static,
+) -> Answer {
     let store = Arc::clone(&app.store);
     pour(COLUMNS_MEDIA_TYPE, Coding::of(headers), move |out, stop| {
-        write(&*store, id, out, stop)
+        write(id, out, stop, &|take| read(&*store, take))
     })
     .await
 }
@@ -44,7 +64,12 @@ impl Written {
     }
 }
 
-fn write(store: &dyn Store, id: TraceId, out: &mut dyn Write, stop: &Arc<Stop>) -> Result<(), Stopped> {
+fn write(
+    id: TraceId,
+    out: &mut dyn Write,
+    stop: &Arc<Stop>,
+    read: &dyn Fn(Take<'_>) -> Result<Option<Problem>, StoreError>,
+) -> Result<(), Stopped> {
     let mut written = Written::default();
     let mut take = |piece: ColumnsPiece| {
         if written.piece(id, &piece, out).is_ok() {
@@ -53,16 +78,22 @@ fn write(store: &dyn Store, id: TraceId, out: &mut dyn Write, stop: &Arc<Stop>) 
         written.gone = true;
         ControlFlow::Break(())
     };
-    let there = stop.run(|| store.trace_columns(id, &mut take));
+    let answer = stop.run(|| read(&mut take));
     if written.gone {
         return Err(Stopped::Gone);
     }
-    match there {
+    match answer {
         Ok(_) if written.begun => {
             out.write_all(&columns::end(written.totals))?;
             Ok(out.flush()?)
         }
-        Ok(_) => Err(missing(id).into()),
+        Ok(Some(problem)) => Err(problem.into()),
+        // Nothing to tell of, which is not wrong.
+        Ok(None) => {
+            out.write_all(&columns::header(id, Some(0)))?;
+            out.write_all(&columns::end(Totals::default()))?;
+            Ok(out.flush()?)
+        }
         // The reader has a part of it, and learns why there is no more.
         Err(error) if written.begun && !matches!(error, StoreError::Stopped) => {
             let problem = refusal_of(&error);

@@ -10,6 +10,7 @@ use meshscope_analysis::conversation::{Spoken, conversation as told};
 use meshscope_api::{Conversation, ConversationQuery, Problem};
 use meshscope_model::{Message, Part, SpanEntry};
 use meshscope_telemetry::messages;
+use serde::Serialize;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -42,7 +43,7 @@ pub(crate) async fn conversation(
         let mut heard = Heard::default();
         let found = store.spoken(id, query.span, &mut |entry| heard.hear(entry))?;
         Ok(found.then(|| {
-            let mut conversation = told(id, &heard.spans, heard.more);
+            let mut conversation = told(Some(id), &heard.spans, heard.more);
             if let Some(limit) = query.preview {
                 conversation.cut(limit);
             }
@@ -50,8 +51,13 @@ pub(crate) async fn conversation(
         }))
     });
     let conversation = conversation.await?.ok_or_else(|| missing(id))?;
-    pour("application/json", Coding::of(&headers), move |out, _| {
-        serde_json::to_writer(out, &conversation).map_err(io::Error::from)?;
+    pour_json(conversation, &headers).await
+}
+
+/// A long answer as JSON, compressed as the reader wishes.
+pub(crate) async fn pour_json(answer: impl Serialize + Send + 'static, headers: &HeaderMap) -> Answer {
+    pour("application/json", Coding::of(headers), move |out, _| {
+        serde_json::to_writer(out, &answer).map_err(io::Error::from)?;
         Ok(())
     })
     .await
@@ -59,14 +65,14 @@ pub(crate) async fn conversation(
 
 /// Spans as they are read, as many as there is room for.
 #[derive(Default)]
-struct Heard {
-    spans: Vec<Spoken>,
+pub(crate) struct Heard {
+    pub(crate) spans: Vec<Spoken>,
     bytes: usize,
-    more: bool,
+    pub(crate) more: bool,
 }
 
 impl Heard {
-    fn hear(&mut self, entry: &SpanEntry) -> ControlFlow<()> {
+    pub(crate) fn hear(&mut self, entry: &SpanEntry) -> ControlFlow<()> {
         let spoken = spoken(entry);
         self.bytes += spoken.messages.iter().map(bytes_of).sum::<usize>();
         self.more = self.spans.len() >= MOST_SPANS || (self.bytes > MOST_BYTES && !self.spans.is_empty());

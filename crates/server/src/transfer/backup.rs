@@ -2,6 +2,7 @@
 
 use super::{Place, open_there};
 use crate::client::{Post, read, refusal};
+use crate::recordings;
 use bytes::Bytes;
 use meshscope_api::export::{BackupReport, BackupRequest};
 use meshscope_store::Store as _;
@@ -58,13 +59,14 @@ fn by_directory(place: &Place, destination: &Path) -> Result<BackupReport, Strin
     let config = place.config()?;
     let store = open_there(&config)?;
     let report = store.backup(destination).map_err(|error| error.to_string())?;
-    copy_kept(&config.data_dir, destination)?;
+    copy_beside(&config.data_dir, destination)?;
     store.close().map_err(|error| error.to_string())?;
     Ok(report)
 }
 
-/// Copies the user's price table and budgets where they lie beside the data.
-pub(crate) fn copy_kept(data_dir: &Path, destination: &Path) -> Result<(), String> {
+/// Copies what lies beside the store: recordings, and the user's price table and budgets where they are there.
+pub(crate) fn copy_beside(data_dir: &Path, destination: &Path) -> Result<(), String> {
+    recordings::copy(data_dir, destination)?;
     for name in ["prices.json", "budgets.json"] {
         let from = data_dir.join(name);
         if from.exists() {

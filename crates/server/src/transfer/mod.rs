@@ -10,7 +10,7 @@ mod sink;
 mod state;
 
 pub(crate) use backup::BackupOptions;
-pub(crate) use backup::{backup, copy_kept};
+pub(crate) use backup::{backup, copy_beside};
 pub(crate) use export::ExportOptions;
 pub(crate) use export::{export, lines};
 pub(crate) use import::ImportOptions;

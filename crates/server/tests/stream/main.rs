@@ -2,6 +2,7 @@
 
 #![allow(
     missing_docs,
+    dead_code,
     unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,7 +14,12 @@ mod common;
 mod crowd;
 mod follower;
 mod lists;
+#[path = "../mesh/mod.rs"]
+mod mesh;
 mod order;
+mod pace;
+#[path = "../systems/replay.rs"]
+mod replay;
 mod start;
 
 use common::{Server, args};

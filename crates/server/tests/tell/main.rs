@@ -14,6 +14,8 @@
 mod common;
 mod follow;
 mod log;
+#[path = "../mesh/mod.rs"]
+mod mesh;
 mod pages;
 #[path = "../systems/replay.rs"]
 mod replay;

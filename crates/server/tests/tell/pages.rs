@@ -1,6 +1,7 @@
 //! What is printed of captures, pinned.
 
 use crate::common::Server;
+use crate::mesh::{self, RedisServer};
 use crate::replay::{names, sent};
 use crate::{command, found, pinned, run, tell};
 use serde_json::Value;
@@ -118,6 +119,32 @@ async fn a_call_of_videosdk_is_a_tree_of_turns() {
     let server = sent(&names("videosdk", &["0"])).await;
     let trace = largest_trace(&server, "65f0-session").await;
     pinned("videosdk-trace", &found(&server, &format!("trace {trace}")).await);
+}
+
+#[tokio::test]
+async fn calls_between_agents_of_a_mesh() {
+    let redis = RedisServer::start();
+    let server = mesh::server(&redis).await;
+    let entries = mesh::capture();
+    redis.add("mesh:trace", &entries);
+    mesh::settled(&server, entries.len() as u64).await;
+    pinned("mesh-list", &found(&server, "session list --from 0").await);
+    let sessions = found(&server, "session list --from 0 --json").await;
+    let sessions = sessions
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let largest = sessions.max_by_key(|session| session["spans"].as_u64()).unwrap();
+    let session = largest["session_id"].as_str().unwrap();
+    for page in ["get", "traces"] {
+        let text = found(&server, &format!("session {page} {session}")).await;
+        pinned(&format!("mesh-{page}"), &text);
+    }
+    let trace = largest_trace(&server, session).await;
+    pinned("mesh-trace", &found(&server, &format!("trace {trace}")).await);
+    let tail = found(&server, "tail --since 0 --no-follow --signal traces").await;
+    pinned("mesh-tail", &tail);
+    let usage = found(&server, "usage --from 2026-11-01 --to 2026-12-01 --by agent").await;
+    pinned("mesh-usage", &usage);
 }
 
 #[tokio::test]

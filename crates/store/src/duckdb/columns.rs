@@ -1,8 +1,9 @@
-//! One trace as columns, in the order of (start, span id): a window of time after the other, each
+//! One trace, or the spans of a session, as columns in the order of (start, span id): a window of time after the other, each
 //! asked for when the one before is on its way. So the first spans of a long trace come early, and
 //! neither engine nor server holds all of it.
 
 use super::arrow::Array;
+use super::runs::{self, Run};
 use super::{counted, engine_error, read};
 use crate::{ColumnsPiece, StoreError};
 use duckdb::Connection;
@@ -25,11 +26,40 @@ pub(super) fn read(
     trace_id: TraceId,
     take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
 ) -> Result<bool, StoreError> {
-    // All windows show the trace as it was at one moment.
+    as_of_now(connection, || {
+        let whole = Whole::of_trace(connection, trace_id)?;
+        whole.map_or(Ok(false), |whole| {
+            in_transaction(connection, &whole, ColumnsBuilder::new(trace_id), take)
+        })
+    })
+}
+
+/// Gives the spans of a session to `take`, each with its trace; false when it has none.
+pub(super) fn read_session(
+    connection: &Connection,
+    project: &str,
+    session_id: &str,
+    take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
+) -> Result<bool, StoreError> {
+    as_of_now(connection, || {
+        let runs = runs::of(connection, project, session_id)?;
+        let Some(whole) = Whole::of_session(&runs, session_id) else {
+            return Ok(false);
+        };
+        let builder = ColumnsBuilder::of_runs(runs.into_iter().map(|run| run.trace_id).collect());
+        in_transaction(connection, &whole, builder, take)
+    })
+}
+
+/// Reads what all windows show as it was at one moment.
+fn as_of_now(
+    connection: &Connection,
+    read: impl FnOnce() -> Result<bool, StoreError>,
+) -> Result<bool, StoreError> {
     connection
         .execute_batch("BEGIN TRANSACTION")
         .map_err(engine_error(DOING))?;
-    let read = in_transaction(connection, trace_id, take);
+    let read = read();
     end(connection)?;
     read
 }
@@ -46,21 +76,18 @@ fn end(connection: &Connection) -> Result<(), StoreError> {
 
 fn in_transaction(
     connection: &Connection,
-    trace_id: TraceId,
+    whole: &Whole,
+    mut builder: ColumnsBuilder,
     take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
 ) -> Result<bool, StoreError> {
-    let Some(whole) = Whole::of(connection, trace_id)? else {
-        return Ok(false);
-    };
-    let mut builder = ColumnsBuilder::new(trace_id);
-    let counted = ledger(connection, &whole)?;
+    let counted = ledger(connection, whole)?;
     let mut pass_on = |columns| {
         let spans = whole.spans;
         take(ColumnsPiece { spans, columns })
     };
     let mut after = None;
-    for upto in window_ends(connection, &whole)? {
-        for batch in &spans(connection, &whole, after, upto)? {
+    for upto in window_ends(connection, whole)? {
+        for batch in &spans(connection, whole, after, upto)? {
             rows(batch, &counted, &mut builder);
             // Many spans may start at one moment.
             if builder.waiting() >= LARGEST && pass_on(builder.take()).is_break() {
@@ -75,16 +102,43 @@ fn in_transaction(
     Ok(true)
 }
 
-/// A trace, its spans, and the moments that they lie in.
+/// What is read, how many spans it has, and the moments that they lie in.
 struct Whole {
-    trace_id: TraceId,
+    /// SQL of a table `s` of spans, and of the number of a span's trace.
+    table: String,
+    run: &'static str,
+    /// SQL that says which of them.
+    condition: String,
+    /// SQL of the traces with their numbers: `(trace, number), …`.
+    traces: String,
     spans: u64,
     first: i64,
     last: i64,
 }
 
 impl Whole {
-    fn of(connection: &Connection, trace_id: TraceId) -> Result<Option<Self>, StoreError> {
+    /// The part of the runs that is of the session.
+    fn of_session(runs: &[Run], session_id: &str) -> Option<Self> {
+        let first = runs.iter().map(|run| run.first).min()?;
+        let last = runs.iter().map(|run| run.last).max()?;
+        let values: Vec<String> = runs
+            .iter()
+            .enumerate()
+            .map(|(number, run)| format!("('{}'::UUID, {number}::UINTEGER)", run.trace_id))
+            .collect();
+        let traces = values.join(", ");
+        Some(Self {
+            table: runs::spans(&traces),
+            run: "run",
+            condition: format!("s.session_id = {}", read::quoted(session_id)),
+            traces,
+            spans: runs.iter().map(|run| run.spans).sum(),
+            first,
+            last,
+        })
+    }
+
+    fn of_trace(connection: &Connection, trace_id: TraceId) -> Result<Option<Self>, StoreError> {
         let sql = format!(
             "SELECT min(first), max(last), sum(spans)::BIGINT FROM parts WHERE trace_id = '{trace_id}'::UUID"
         );
@@ -101,7 +155,10 @@ impl Whole {
         };
         let spans = u64::try_from(spans).unwrap_or(0);
         Ok((spans > 0).then_some(Self {
-            trace_id,
+            table: "spans".to_owned(),
+            run: "0::UINTEGER",
+            condition: format!("s.trace_id = '{trace_id}'::UUID"),
+            traces: format!("('{trace_id}'::UUID, 0::UINTEGER)"),
             spans,
             first,
             last,
@@ -141,8 +198,9 @@ fn window_ends(connection: &Connection, whole: &Whole) -> Result<Vec<i64>, Store
         return Ok(vec![whole.last]);
     }
     let sql = format!(
-        "SELECT unnest(quantile_disc(start_time, [{}])) FROM spans s WHERE {}",
+        "SELECT unnest(quantile_disc(start_time, [{}])) FROM {} s WHERE {}",
         places.join(", "),
+        whole.table,
         condition(whole, None, whole.last)
     );
     let mut ends = read::rows(connection, "divide a trace", &sql, Vec::new(), |row| row.get(0))?;
@@ -154,10 +212,7 @@ fn window_ends(connection: &Connection, whole: &Whole) -> Result<Vec<i64>, Store
 /// SQL of the spans that start later than `after` and not later than `upto`.
 fn condition(whole: &Whole, after: Option<i64>, upto: i64) -> String {
     let from = after.map_or(whole.first, |after| after.saturating_add(1));
-    format!(
-        "s.trace_id = '{}'::UUID AND s.start_time BETWEEN {from} AND {upto}",
-        whole.trace_id
-    )
+    format!("{} AND s.start_time BETWEEN {from} AND {upto}", whole.condition)
 }
 
 /// What the ledger counts of a span.
@@ -169,15 +224,15 @@ struct Counted {
     cost: Option<i64>,
 }
 
-/// What the ledger counts, by span.
-fn ledger(connection: &Connection, whole: &Whole) -> Result<HashMap<u64, Counted>, StoreError> {
-    let trace_id = whole.trace_id;
+/// What the ledger counts, by the number of the trace and the span.
+fn ledger(connection: &Connection, whole: &Whole) -> Result<HashMap<(u32, u64), Counted>, StoreError> {
     let sql = format!(
-        "WITH page_traces(trace_id) AS (VALUES ('{trace_id}'::UUID)),
+        "WITH runs(trace_id, run) AS (VALUES {}), page_traces AS (SELECT trace_id FROM runs),
         page_sessions AS (SELECT NULL::VARCHAR AS project, NULL::VARCHAR AS session_id WHERE false),
         {}
-        SELECT span_id, {}, {}, {}, {} FROM page_ledger
-        WHERE trace_id = '{trace_id}'::UUID AND span_id IS NOT NULL GROUP BY span_id",
+        SELECT run, span_id, {}, {}, {}, {} FROM page_ledger JOIN runs USING (trace_id)
+        WHERE span_id IS NOT NULL GROUP BY run, span_id",
+        whole.traces,
         counted::of_page((whole.first, whole.last)),
         read::sum_of("input_tokens"),
         read::sum_of("output_tokens"),
@@ -186,8 +241,8 @@ fn ledger(connection: &Connection, whole: &Whole) -> Result<HashMap<u64, Counted
     );
     let mut all = HashMap::new();
     for batch in batches(connection, &sql)? {
-        let [input, output, total, cost] = [1, 2, 3, 4].map(|at| Array::i64(&batch, at));
-        let ids = Array::u64(&batch, 0);
+        let [input, output, total, cost] = [2, 3, 4, 5].map(|at| Array::i64(&batch, at));
+        let (runs, ids) = (Array::u32(&batch, 0), Array::u64(&batch, 1));
         for row in 0..batch.num_rows() {
             let counted = Counted {
                 input: input.get(row),
@@ -195,7 +250,7 @@ fn ledger(connection: &Connection, whole: &Whole) -> Result<HashMap<u64, Counted
                 total: total.get(row),
                 cost: cost.get(row),
             };
-            all.insert(ids.get(row).unwrap_or(0), counted);
+            all.insert((runs.get(row).unwrap_or(0), ids.get(row).unwrap_or(0)), counted);
         }
     }
     Ok(all)
@@ -222,35 +277,40 @@ fn spans(
             + CASE WHEN s.end_time IS NULL THEN {in_progress} ELSE 0 END
             + CASE WHEN s.reported_duration IS NOT NULL THEN {reported} ELSE 0 END
             + CASE WHEN s.noise THEN {noise} ELSE 0 END
-            + CASE WHEN s.end_time < s.start_time THEN {backwards} ELSE 0 END)::UTINYINT,
+            + CASE WHEN s.end_time < s.start_time THEN {backwards} ELSE 0 END
+            + CASE WHEN s.interrupted THEN {interrupted} ELSE 0 END)::UTINYINT,
             s.time_to_first_token,
             json_extract_string(s.events, '$[*].time'), json_extract_string(s.events, '$[*].name'),
-            json_array_length(s.links)::UINTEGER
-        FROM spans s WHERE {condition} ORDER BY s.start_time, s.span_id",
+            json_array_length(s.links)::UINTEGER, {run}
+        FROM {table} s WHERE {condition} ORDER BY s.start_time, s.span_id",
         error = flag::ERROR,
         blocked = flag::BLOCKED,
         in_progress = flag::IN_PROGRESS,
         reported = flag::REPORTED_DURATION,
         noise = flag::NOISE,
         backwards = flag::ENDS_BEFORE_START,
+        interrupted = flag::INTERRUPTED,
+        run = whole.run,
+        table = whole.table,
         condition = condition(whole, after, upto),
     );
     batches(connection, &sql)
 }
 
 /// Adds the spans of a batch.
-fn rows(batch: &RecordBatch, counted: &HashMap<u64, Counted>, builder: &mut ColumnsBuilder) {
+fn rows(batch: &RecordBatch, counted: &HashMap<(u32, u64), Counted>, builder: &mut ColumnsBuilder) {
     let [ids, parents] = [0, 1].map(|at| Array::u64(batch, at));
     let [starts, durations, first_tokens] = [2, 3, 14].map(|at| Array::i64(batch, at));
     let texts = [4, 5, 6, 7, 8, 9].map(|at| Array::text(batch, at));
     let [kinds, statuses, operations, flags] = [10, 11, 12, 13].map(|at| Array::u8(batch, at));
     let [times, names] = [15, 16].map(|at| Array::lists(batch, at));
-    let links = Array::u32(batch, 17);
+    let [links, runs] = [17, 18].map(|at| Array::u32(batch, at));
     for row in 0..batch.num_rows() {
         let id = ids.get(row).unwrap_or(0);
         let [name, service, agent, model, tool, message] =
             texts.each_ref().map(|texts| texts.get(row).unwrap_or_default());
-        let used = counted.get(&id);
+        let run = runs.get(row).unwrap_or(0);
+        let used = counted.get(&(run, id));
         builder.push(&SpanRow {
             span_id: SpanId::from_u64(id),
             parent_span_id: parents.get(row).map(SpanId::from_u64),
@@ -272,6 +332,7 @@ fn rows(batch: &RecordBatch, counted: &HashMap<u64, Counted>, builder: &mut Colu
             total_tokens: used.and_then(|used| used.total),
             cost: used.and_then(|used| used.cost),
             links: links.get(row).unwrap_or(0),
+            run,
         });
         for (time, name) in times.get(row).zip(names.get(row)) {
             if let Ok(time) = time.parse() {

@@ -5,7 +5,8 @@ use super::value;
 use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
-use meshscope_api::{Log, LogPage, LogQuery};
+use hashbrown::HashMap;
+use meshscope_api::{BriefLog, Log, LogPage, LogQuery, SessionLogQuery, SessionLogs};
 use meshscope_model::SpanId;
 
 /// One page of log records.
@@ -84,6 +85,91 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
         .filter(|_| more)
         .map(|last| read::write_cursor(&(last.time, last.sequence)));
     Ok(LogPage { logs, next_cursor })
+}
+
+/// Characters of a record's text that stand in its short form.
+const BRIEF: usize = 240;
+
+/// The log records of a session in short, in the order of time.
+pub(super) fn of_session(
+    connection: &Connection,
+    project: &str,
+    session_id: &str,
+    query: &SessionLogQuery,
+) -> Result<SessionLogs, StoreError> {
+    let session = || Value::Text(session_id.to_owned());
+    let sql = format!(
+        "WITH t AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
+            WHERE trace_id IN (SELECT trace_id FROM parts WHERE session_id = ? UNION ALL
+                SELECT trace_id FROM logs WHERE fallback_session = ?) GROUP BY trace_id)
+        SELECT l.sequence, l.time, l.severity_number, l.service, l.agent, l.event_name, left(l.body, {BRIEF} + 1),
+            l.trace_id::VARCHAR, l.span_id
+        FROM logs l LEFT JOIN t ON t.trace_id = l.trace_id
+        WHERE l.project = ? AND l.sequence > ?
+            AND coalesce(l.session, t.session, l.fallback_session, replace(l.trace_id::VARCHAR, '-', '')) = ?
+        ORDER BY l.time, l.sequence LIMIT {}",
+        u64::from(query.limit) + 1
+    );
+    let values = vec![
+        session(),
+        session(),
+        Value::Text(project.to_owned()),
+        Value::BigInt(query.after),
+        session(),
+    ];
+    let mut strings = Strings::default();
+    let mut logs = read::rows(connection, "read the logs of a session", &sql, values, |row| {
+        let text = |index: usize| row.get::<_, Option<String>>(index);
+        let [service, agent, event] = [text(3)?, text(4)?, text(5)?].map(|text| strings.index(text));
+        Ok(BriefLog {
+            sequence: row.get(0)?,
+            time: row.get(1)?,
+            severity_number: row.get(2)?,
+            service,
+            agent,
+            event,
+            text: value::text(&text(6)?.unwrap_or_default()),
+            trace_id: text(7)?.map(|uuid| read::trace_id_of(&uuid)),
+            span_id: row.get::<_, Option<u64>>(8)?.map(SpanId::from_u64),
+        })
+    })?;
+    let more = logs.len() > query.limit as usize;
+    logs.truncate(query.limit as usize);
+    Ok(SessionLogs {
+        strings: strings.all,
+        logs,
+        more,
+    })
+}
+
+/// Texts, each once; the first is the empty one.
+struct Strings {
+    all: Vec<String>,
+    places: HashMap<String, u32>,
+}
+
+impl Default for Strings {
+    fn default() -> Self {
+        Self {
+            all: vec![String::new()],
+            places: HashMap::new(),
+        }
+    }
+}
+
+impl Strings {
+    fn index(&mut self, text: Option<String>) -> u32 {
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return 0;
+        };
+        if let Some(place) = self.places.get(&text) {
+            return *place;
+        }
+        let place = u32::try_from(self.all.len()).unwrap_or(0);
+        self.all.push(text.clone());
+        self.places.insert(text, place);
+        place
+    }
 }
 
 /// Which log records to read, in which order.

@@ -14,12 +14,13 @@ pub(super) fn merge(a: &SpanEntry, b: &SpanEntry) -> Option<SpanEntry> {
         return None;
     }
     // The one at first hand leads, then the ended one, then the one that says more, then the one
-    // that sorts first.
+    // that ended later, then the one that sorts first.
     let rank = |entry: &SpanEntry, key: &str| {
         (
             mcp_mesh::standing(&entry.span),
             entry.span.end_time.is_some(),
             entry.span.attributes.len(),
+            entry.span.end_time,
             std::cmp::Reverse(key.to_owned()),
         )
     };

@@ -24,8 +24,10 @@ mod parts;
 mod price;
 mod read;
 mod recent;
+mod recordings;
 mod retention;
 mod rows;
+mod runs;
 mod schema;
 mod search;
 mod services;
@@ -41,7 +43,10 @@ mod value;
 mod write;
 
 use crate::stop::running;
-use crate::{ColumnsPiece, LiveRecords, PriceOf, Store, StoreError, StreamPosition, Written};
+use crate::{
+    AddedRecording, ColumnsPiece, LiveRecords, PriceOf, RecordingsOf, Store, StoreError, StreamPosition,
+    Written,
+};
 use duckdb::Connection;
 use hashbrown::HashMap;
 use identity::Known;
@@ -54,9 +59,10 @@ use meshscope_api::status::{Removed, Retention};
 use meshscope_api::usage_export::Table;
 use meshscope_api::usage_query::LatencyOf;
 use meshscope_api::{
-    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, SeriesQuery, ServiceList,
-    ServiceQuery, SessionDetail, SessionPage, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage,
-    UsageCalls, UsageHeatMap, UsageQuery, UsageReport, UsageRowPage,
+    Counts, ListQuery, LogPage, LogQuery, MetricDetail, MetricList, ProjectList, Recording, SeriesQuery,
+    ServiceList, ServiceQuery, SessionDetail, SessionLogQuery, SessionLogs, SessionPage, SessionTotals,
+    SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageCalls, UsageHeatMap, UsageQuery,
+    UsageReport, UsageRowPage,
 };
 use meshscope_model::{Batch, SpanEntry, SpanId, TraceId};
 use open::FILE;
@@ -342,10 +348,16 @@ impl Store for DuckDb {
     }
 
     fn status(&self) -> Result<StoreStatus, StoreError> {
-        let (version, sizes, removed) = self.read(|connection| {
+        let (version, sizes, removed, recordings) = self.read(|connection| {
             let version = connection.query_row("SELECT version()", [], |row| row.get::<_, String>(0));
             let version = version.map_err(engine_error("ask for the engine's version"))?;
-            Ok((version, compact::sizes(connection)?, retention::last(connection)?))
+            let recordings = recordings::size(connection, "complete")?;
+            Ok((
+                version,
+                compact::sizes(connection)?,
+                retention::last(connection)?,
+                recordings,
+            ))
         })?;
         let path = self.path.clone().unwrap_or_default();
         Ok(StoreStatus {
@@ -354,6 +366,8 @@ impl Store for DuckDb {
             path: path.display().to_string(),
             schema_version: schema::VERSION,
             free_bytes: sizes.free_bytes(),
+            recordings: recordings.0,
+            recordings_bytes: recordings.1,
             removed,
             trouble: lock(&self.trouble).clone(),
         })
@@ -413,6 +427,51 @@ impl Store for DuckDb {
             }
         }
         Ok(true)
+    }
+
+    fn session_project(&self, project: Option<&str>, session_id: &str) -> Result<Option<String>, StoreError> {
+        let found = self.read(|connection| sessions::find(connection, project, session_id))?;
+        Ok(found.map(|(project, ..)| project))
+    }
+
+    fn session_columns(
+        &self,
+        project: &str,
+        session_id: &str,
+        take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
+    ) -> Result<bool, StoreError> {
+        self.read(|connection| columns::read_session(connection, project, session_id, take))
+    }
+
+    fn session_spoken(
+        &self,
+        project: &str,
+        session_id: &str,
+        take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let may_speak = spoken::MAY_SPEAK;
+        let found = self.read(|connection| runs::speaking(connection, project, session_id, may_speak))?;
+        for part in found.chunks(search::PART) {
+            let spans =
+                self.read_attributes(|connection, slots| search::spans_at(connection, slots, part))?;
+            if spans.iter().any(|kept| take(&kept.entry).is_break()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn session_logs(
+        &self,
+        project: &str,
+        session_id: &str,
+        query: &SessionLogQuery,
+    ) -> Result<SessionLogs, StoreError> {
+        self.read(|connection| logs::of_session(connection, project, session_id, query))
+    }
+
+    fn session_totals(&self, query: &ListQuery, now: i64) -> Result<SessionTotals, StoreError> {
+        self.read_attributes(|connection, slots| sessions::totals(connection, slots, query, now))
     }
 
     fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanDetail>, StoreError> {
@@ -501,6 +560,22 @@ impl Store for DuckDb {
 
     fn mesh_traffic(&self, from: i64) -> Result<Traffic, StoreError> {
         self.read_attributes(|connection, slots| mcp_mesh::traffic(connection, slots, from))
+    }
+
+    fn recordings(&self, of: &RecordingsOf) -> Result<Vec<Recording>, StoreError> {
+        self.read(|connection| recordings::list(connection, of))
+    }
+
+    fn add_recording(&self, added: &AddedRecording) -> Result<String, StoreError> {
+        self.written(|writing| recordings::add(&writing.connection, added))
+    }
+
+    fn finish_recording(&self, id: TraceId, size: u64) -> Result<(), StoreError> {
+        self.written(|writing| recordings::finish(&writing.connection, id, size))
+    }
+
+    fn remove_recording(&self, id: TraceId) -> Result<bool, StoreError> {
+        self.written(|writing| recordings::remove(&writing.connection, id))
     }
 
     fn tend(&self) -> Result<(), StoreError> {

@@ -17,7 +17,7 @@ use meshscope_model::{
 use std::sync::Arc;
 
 /// Conditions of a query with their parameters.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Filter {
     conditions: Vec<String>,
     pub(super) values: Vec<Value>,

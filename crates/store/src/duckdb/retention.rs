@@ -7,7 +7,7 @@
 
 use super::read::{self, trace_id_of};
 use super::{DuckDb, Writing, engine_error, lock};
-use super::{identity, parts, stream, sums};
+use super::{identity, parts, recordings, stream, sums};
 use crate::StoreError;
 use duckdb::Connection;
 use meshscope_api::status::{Removed, Retention};
@@ -95,13 +95,15 @@ impl DuckDb {
             }
             let cutoffs = self.read(|connection| cutoffs(connection, rules, now))?;
             let passed = self.remove_before(&cutoffs, go_on)?;
-            let counts = |removed: &Removed| removed.spans + removed.logs + removed.metric_points;
+            let counts =
+                |removed: &Removed| removed.spans + removed.logs + removed.metric_points + removed.recordings;
             if counts(&passed) == 0 {
                 break;
             }
             removed.spans += passed.spans;
             removed.logs += passed.logs;
             removed.metric_points += passed.metric_points;
+            removed.recordings += passed.recordings;
         }
         if removed == Removed::default() {
             return Ok(None);
@@ -131,6 +133,7 @@ impl DuckDb {
             since,
             of_trace: tables_of_traces(&connection)?,
         };
+        recordings::note_held(&connection)?;
         let steps = run.find_traces(cutoffs)?;
         for (step, last) in steps {
             if !go_on() {
@@ -158,6 +161,7 @@ impl DuckDb {
         if removed.logs + removed.metric_points > 0 {
             self.step(|_| run.transaction(|| parts::renew_traceless(&connection, since)))?;
         }
+        removed.recordings = self.step(|_| recordings::remove_old(&connection, &cutoffs.sql()))?;
         run.find_emitters()?;
         self.step(|writing| run.remove_emitters(writing))?;
         Ok(removed)
@@ -191,9 +195,10 @@ pub(super) fn last(connection: &Connection) -> Result<Option<Removed>, StoreErro
     Ok(notes.last().and_then(|note| serde_json::from_str(note).ok()))
 }
 
-/// Times of all records with their projects.
+/// Times of all records with their projects; a recording counts as one.
 const TIMES: &str = "SELECT project, last_time AS time FROM spans UNION ALL SELECT project, time FROM logs \
-                     UNION ALL SELECT project, time FROM metric_points";
+                     UNION ALL SELECT project, time FROM metric_points \
+                     UNION ALL SELECT project, created_at FROM recordings";
 
 /// The cutoffs by age and by size.
 fn cutoffs(connection: &Connection, rules: &Retention, now: i64) -> Result<Cutoffs, StoreError> {
@@ -208,14 +213,20 @@ fn cutoffs(connection: &Connection, rules: &Retention, now: i64) -> Result<Cutof
         let share: f64 = connection
             .query_row(&sql, [], |row| row.get(0))
             .map_err(engine_error("reckon a project's size"))?;
-        if let Some(moment) = too_many(connection, used * share, limit, &mine)?
+        let media = recordings::size(connection, &mine)?.1 as f64;
+        if let Some(moment) = too_many(connection, used * share + media, limit, &mine)?
             && let Some(cutoff) = cutoffs.projects.get_mut(&rule.project)
         {
             *cutoff = moment.max(*cutoff);
         }
     }
     if let Some(limit) = rules.size_bytes
-        && let Some(moment) = too_many(connection, used, limit, "true")?
+        && let Some(moment) = too_many(
+            connection,
+            used + recordings::size(connection, "true")?.1 as f64,
+            limit,
+            "true",
+        )?
     {
         cutoffs.at_least(moment);
     }

@@ -2,7 +2,7 @@
 //! their own; all attributes stand in a typed list (see [`super::value`]).
 
 /// Version of the schema below.
-pub(super) const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
 /// The first version with the roll-up.
 pub(super) const FIRST_WITH_PARTS: u32 = 4;
 
@@ -66,7 +66,8 @@ pub(super) fn upgrade_to(version: u32) -> String {
         2 => CALLS.to_owned(),
         3 => "ALTER TABLE usage ADD COLUMN IF NOT EXISTS batch BOOLEAN DEFAULT false;".to_owned(),
         4 => SLOTS_AND_PARTS.to_owned(),
-        _ => SUMS.to_owned(),
+        5 => SUMS.to_owned(),
+        _ => RECORDINGS.to_owned(),
     }
 }
 
@@ -130,6 +131,15 @@ CREATE TABLE IF NOT EXISTS presence (
 CREATE TABLE IF NOT EXISTS presence_agents (hour BIGINT, project VARCHAR, system UTINYINT, room VARCHAR, agent VARCHAR);
 -- Hours whose sums do not hold any more.
 CREATE TABLE IF NOT EXISTS stale (hour BIGINT);
+";
+
+/// Version 6: recordings. `started_at` is a moment, or else `start_offset` counts from the first
+/// moment of the session as known when it is asked.
+const RECORDINGS: &str = "
+CREATE TABLE IF NOT EXISTS recordings (
+    id UUID, project VARCHAR, session_id VARCHAR, kind VARCHAR, participant VARCHAR, name VARCHAR, content_type VARCHAR,
+    started_at BIGINT, start_offset BIGINT, duration BIGINT, size BIGINT, complete BOOLEAN, url VARCHAR, created_at BIGINT
+);
 ";
 
 /// Makes the views over records anew, over the tables of the present version.

@@ -15,6 +15,9 @@ use meshscope_model::{AttributeValue, Attributes, SpanEntry, SpanId, TraceId};
 
 /// How many spans are read at a time.
 pub(super) const PART: usize = 500;
+/// A span's trace, id and start.
+pub(super) type SpanPlace = (TraceId, u64, i64);
+
 /// An id is looked for by no fewer digits.
 const DIGITS: usize = 6;
 
@@ -189,18 +192,32 @@ pub(super) fn part_of(
     trace_id: TraceId,
     part: &[(u64, i64)],
 ) -> Result<Vec<KeptSpan>, StoreError> {
-    let (Some((_, first)), Some((_, last))) = (part.first(), part.last()) else {
+    let places: Vec<SpanPlace> = part.iter().map(|(id, start)| (trace_id, *id, *start)).collect();
+    spans_at(connection, slots, &places)
+}
+
+/// Spans in full, which are given in the order of their start.
+pub(super) fn spans_at(
+    connection: &Connection,
+    slots: &Slots,
+    places: &[SpanPlace],
+) -> Result<Vec<KeptSpan>, StoreError> {
+    let (Some((.., first)), Some((.., last))) = (places.first(), places.last()) else {
         return Ok(Vec::new());
     };
-    let ids: Vec<String> = part.iter().map(|(id, _)| id.to_string()).collect();
-    let condition = format!(
-        "s.trace_id = '{trace_id}'::UUID AND s.start_time BETWEEN {first} AND {last} AND s.span_id IN ({})",
-        ids.join(", ")
+    let values: Vec<String> = places
+        .iter()
+        .map(|(trace_id, id, _)| format!("('{trace_id}'::UUID, {id}::UBIGINT)"))
+        .collect();
+    // A list of conditions would be a join for each trace.
+    let source = format!(
+        "spans s SEMI JOIN (VALUES {}) w(trace_id, span_id) ON w.trace_id = s.trace_id AND w.span_id = s.span_id",
+        values.join(", ")
     );
     let wanted = Wanted {
-        source: "spans s",
+        source: &source,
         window: (*first, *last),
-        condition: &condition,
+        condition: "true",
     };
     read::spans(connection, slots, &wanted)
 }

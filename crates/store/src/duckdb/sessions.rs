@@ -1,5 +1,7 @@
 //! Sessions are found, not declared: a grouping of what is kept, by what is known now.
 
+mod ordered;
+
 use super::newest::{Newest, Source};
 use super::read::{self, Filter};
 use super::slots::Slots;
@@ -9,7 +11,7 @@ use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
 use meshscope_api::session::{Project, ProjectList, Session, SessionDetail, SessionPage, SessionStatus};
-use meshscope_api::{ListQuery, TimeRange};
+use meshscope_api::{ListQuery, SessionOrder, SessionTotals, TimeRange};
 use meshscope_model::System;
 use meshscope_model::time::{HOUR, MINUTE};
 
@@ -17,6 +19,8 @@ use meshscope_model::time::{HOUR, MINUTE};
 const QUIET: i64 = 2 * MINUTE;
 /// How long a span may be in progress before it is taken for one that never ended.
 const UNFINISHED: i64 = HOUR;
+/// How far ahead a clock may be: what is further in the future says nothing of the present.
+const AHEAD: i64 = HOUR;
 /// Slices of a session's sparkline.
 const SLICES: i64 = 20;
 
@@ -46,29 +50,31 @@ pub(super) fn projects(connection: &Connection) -> Result<ProjectList, StoreErro
 }
 
 /// SQL of a session's status out of its measures.
-fn status_sql(now: i64) -> String {
+const STATUS: &str = "CASE WHEN stirs THEN 'active'
+    WHEN root_failed OR (system = 3 AND call_failed) OR (spans = 0 AND log_errors > 0) THEN 'failed' ELSE 'ended' END";
+
+/// Measures of a session that decide over its status at `now`.
+fn standing(now: i64) -> String {
+    let (quiet, unfinished) = (now.saturating_sub(QUIET), now.saturating_sub(UNFINISHED));
+    let ahead = now.saturating_add(AHEAD);
     format!(
-        "CASE WHEN last >= {} OR (open_since IS NOT NULL AND open_since >= {}) THEN 'active'
-        WHEN root_failed OR (system = 3 AND call_failed) OR (spans = 0 AND log_errors > 0) THEN 'failed' ELSE 'ended' END",
-        now.saturating_sub(QUIET),
-        now.saturating_sub(UNFINISHED)
+        "coalesce(bool_or(last BETWEEN {quiet} AND {ahead} OR open_since BETWEEN {unfinished} AND {ahead}), false) AS stirs,
+        coalesce(arg_max(root_failed, last_root_place), false) AS root_failed,
+        coalesce(arg_max(call_failed, call_place), false) AS call_failed, coalesce(sum(log_errors), 0) AS log_errors"
     )
 }
-
-/// Measures of a session that decide over its status.
-const STANDING: &str = "max(open_since) AS open_since, coalesce(arg_max(root_failed, last_root_place), false) AS root_failed,
-    coalesce(arg_max(call_failed, call_place), false) AS call_failed, coalesce(sum(log_errors), 0) AS log_errors";
 
 /// Measures of a session that are counted.
 const COUNTS: &str =
     "max(system) AS system, sum(spans)::BIGINT AS spans, coalesce(sum(errors), 0)::BIGINT AS errors,
     coalesce(greatest(sum(blocked), sum(blocked_logs)), 0)::BIGINT AS blocked";
 
-/// What each session cost.
-const COSTS: &str = "SELECT project, session_id, sum(cost) AS cost FROM ledger GROUP BY ALL";
+/// Joined to sessions, what the ledger knows of them.
+const USED: &str = "LEFT JOIN (SELECT project, session_id, sum(cost) AS cost, sum(total_tokens) AS tokens FROM ledger GROUP BY ALL) \
+    USING (project, session_id)";
 
 /// The session of a span, of a trace in `page_traces`.
-const SESSION_OF_SPAN: &str = "coalesce(s.session, t.session, s.fallback_session,
+pub(super) const SESSION_OF_SPAN: &str = "coalesce(s.session, t.session, s.fallback_session,
     CASE WHEN NOT s.noise THEN replace(s.trace_id::VARCHAR, '-', '') END)";
 
 /// Sessions that are read together: their names, and the moments that they lie in.
@@ -103,7 +109,7 @@ fn grouped(page: &Page, now: i64) -> String {
     p AS MATERIALIZED (SELECT * FROM {} WHERE first >= {first} AND last <= {last} AND {ours}),
     page_traces AS (SELECT DISTINCT trace_id FROM p WHERE spans > 0),
     {},
-    part AS (SELECT project, session_id, min(first) AS first, max(last) AS last, {COUNTS}, {STANDING},
+    part AS (SELECT project, session_id, min(first) AS first, max(last) AS last, {COUNTS}, {},
         count(DISTINCT trace_id) FILTER (spans > 0) AS traces, coalesce(sum(logs), 0)::BIGINT AS logs,
         coalesce(greatest(sum(interrupted), sum(interrupted_points)), 0)::BIGINT AS interrupted,
         min(room) AS room, {AGENTS} AS agents, {MODELS} AS models,
@@ -128,12 +134,12 @@ fn grouped(page: &Page, now: i64) -> String {
         FROM part a LEFT JOIN run_part r USING (project, session_id) LEFT JOIN token_part t USING (project, session_id)
         LEFT JOIN usage_named u USING (project, session_id))
     SELECT project, session_id, first, last, spans, traces, logs, errors, blocked, system, room, coalesce(agents, []), models,
-        title, root_name, any_name, {} AS status, first_token, latency, {token_names}, cost, coalesce(unpriced, 0), carbon,
+        title, root_name, any_name, {STATUS} AS status, first_token, latency, {token_names}, cost, coalesce(unpriced, 0), carbon,
         interrupted
     FROM session ORDER BY first DESC, project, session_id",
         parts::all(),
         counted::of_page(page.window),
-        status_sql(now)
+        standing(now)
     )
 }
 
@@ -200,15 +206,51 @@ fn title(session: &Session, name: Option<String>) -> String {
     }
 }
 
-/// Sessions, latest start first.
+/// A page of sessions in the order that is asked for.
 pub(super) fn list(
     connection: &Connection,
     slots: &Slots,
     query: &ListQuery,
     now: i64,
 ) -> Result<SessionPage, StoreError> {
+    if (query.order, query.ascending) == (SessionOrder::Started, false) {
+        newest(connection, slots, query, now)
+    } else {
+        ordered::list(connection, slots, query, now)
+    }
+}
+
+/// Figures over all sessions of a list.
+pub(super) fn totals(
+    connection: &Connection,
+    slots: &Slots,
+    query: &ListQuery,
+    now: i64,
+) -> Result<SessionTotals, StoreError> {
+    ordered::totals(connection, slots, query, now)
+}
+
+/// Sessions, latest start first.
+fn newest(
+    connection: &Connection,
+    slots: &Slots,
+    query: &ListQuery,
+    now: i64,
+) -> Result<SessionPage, StoreError> {
     let limit = query.limit as usize;
-    let (measures, filter) = group_filter(query, now)?;
+    let (measures, mut filter) = group_filter(query, now);
+    if let Some((first, project, id)) = read::read_cursor::<(i64, String, String)>(query.cursor.as_deref())? {
+        let after = "first < ? OR (first = ? AND (project, session_id) > (?, ?))";
+        filter.add(
+            after,
+            [
+                Value::BigInt(first),
+                Value::BigInt(first),
+                Value::Text(project),
+                Value::Text(id),
+            ],
+        );
+    }
     let newest = Newest {
         key: "project, session_id",
         shown: "project, session_id",
@@ -217,7 +259,7 @@ pub(super) fn list(
         measures,
         join: match query.min_cost_pico_usd {
             None => String::new(),
-            Some(_) => format!("LEFT JOIN ({COSTS}) USING (project, session_id)"),
+            Some(_) => USED.to_owned(),
         },
         filter,
         limit: u64::from(query.limit) + 1,
@@ -323,15 +365,12 @@ fn part_filter(query: &ListQuery, now: i64) -> Filter {
 }
 
 /// Measures and conditions of a session as a whole.
-fn group_filter(query: &ListQuery, now: i64) -> Result<(String, Filter), StoreError> {
+fn group_filter(query: &ListQuery, now: i64) -> (String, Filter) {
     let mut measures = format!(", {COUNTS}, min(room) AS room");
     let mut filter = Filter::default();
     if let Some(status) = &query.status {
-        measures = format!("{measures}, {STANDING}");
-        filter.add(
-            &format!("({}) = ?", status_sql(now)),
-            [Value::Text(status.clone())],
-        );
+        measures = format!("{measures}, {}", standing(now));
+        filter.add(&format!("({STATUS}) = ?"), [Value::Text(status.clone())]);
     }
     filter.equal("room", query.room.as_deref());
     if let Some(agent) = &query.agent {
@@ -357,29 +396,16 @@ fn group_filter(query: &ListQuery, now: i64) -> Result<(String, Filter), StoreEr
     if let Some(has) = query.blocked {
         filter.add(if has { "blocked > 0" } else { "blocked = 0" }, []);
     }
-    if let Some((first, project, id)) = read::read_cursor::<(i64, String, String)>(query.cursor.as_deref())? {
-        let after = "first < ? OR (first = ? AND (project, session_id) > (?, ?))";
-        filter.add(
-            after,
-            [
-                Value::BigInt(first),
-                Value::BigInt(first),
-                Value::Text(project),
-                Value::Text(id),
-            ],
-        );
-    }
-    Ok((measures, filter))
+    (measures, filter)
 }
 
-/// One session with its runs.
-pub(super) fn one(
+/// A session by its name, with its project, first and last moment: of several the one with the latest
+/// record.
+pub(super) fn find(
     connection: &Connection,
-    slots: &Slots,
     project: Option<&str>,
     session_id: &str,
-    now: i64,
-) -> Result<Option<SessionDetail>, StoreError> {
+) -> Result<Option<(String, String, i64, i64)>, StoreError> {
     let mut filter = Filter::default();
     filter.equal("session_id", Some(session_id));
     filter.equal("project", project);
@@ -392,7 +418,19 @@ pub(super) fn one(
     let found = read::rows(connection, "find a session", &sql, filter.values, |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
     })?;
-    let Some(session) = page(connection, found, now)?.pop() else {
+    Ok(found.into_iter().next())
+}
+
+/// One session with its runs.
+pub(super) fn one(
+    connection: &Connection,
+    slots: &Slots,
+    project: Option<&str>,
+    session_id: &str,
+    now: i64,
+) -> Result<Option<SessionDetail>, StoreError> {
+    let found = find(connection, project, session_id)?;
+    let Some(session) = page(connection, found.into_iter().collect(), now)?.pop() else {
         return Ok(None);
     };
     let query = ListQuery {
@@ -483,7 +521,7 @@ pub(super) fn matching(
     query: &ListQuery,
     now: i64,
 ) -> Result<(String, Vec<Value>), StoreError> {
-    let (measures, filter) = group_filter(query, now)?;
+    let (measures, filter) = group_filter(query, now);
     let (mut hits, mut values) = (Vec::new(), Vec::new());
     for source in sources(slots, query, now) {
         hits.push(format!("SELECT project, session_id FROM ({})", source.sql));
@@ -491,7 +529,7 @@ pub(super) fn matching(
     }
     let cost = match query.min_cost_pico_usd {
         None => String::new(),
-        Some(_) => format!("LEFT JOIN ({COSTS}) USING (project, session_id)"),
+        Some(_) => USED.to_owned(),
     };
     let sql = format!(
         "SELECT project, session_id FROM (

@@ -8,7 +8,7 @@ use meshscope_model::{SpanId, TraceId};
 
 /// Spans of which nothing is known that speaks: the framework's own, and those of any OpenTelemetry
 /// sender that do nothing the conventions have a word for.
-const MAY_SPEAK: &str = "NOT s.noise AND (s.operation <> 0 OR s.system <> 0)";
+pub(super) const MAY_SPEAK: &str = "NOT s.noise AND (s.operation <> 0 OR s.system <> 0)";
 
 /// Ids and starts of the spans, or of only `span`, in the order of (start, id); `None` when there is no
 /// such trace.

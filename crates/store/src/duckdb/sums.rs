@@ -31,7 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Stale hours wait so long: while a trace grows its hour may become stale again and again.
 const STALE_PATIENCE: Duration = Duration::from_secs(20);
 /// Rows of the roll-up of spans that last longer are read with every question.
-pub(super) const LONG: i64 = 24 * HOUR;
+const LONG: i64 = 24 * HOUR;
+
+/// SQL of whether a row of the roll-up of spans is [`LONG`].
+pub(super) fn is_long() -> String {
+    format!("(last::DOUBLE - first::DOUBLE >= {LONG})")
+}
 
 /// When something was summed up last.
 #[derive(Debug, Default)]
@@ -74,9 +79,10 @@ pub(super) fn forget_usage(connection: &Connection, condition: &str) -> Result<(
 pub(super) fn forget_parts(connection: &Connection, condition: &str) -> Result<(), StoreError> {
     let sql = format!(
         "INSERT INTO stale SELECT DISTINCT unnest(range({}, {} + {HOUR}, {HOUR})) FROM parts
-        WHERE ({condition}) AND last::HUGEINT - first::HUGEINT < {LONG}",
+        WHERE ({condition}) AND NOT {}",
         hour_sql("first"),
-        hour_sql("last")
+        hour_sql("last"),
+        is_long()
     );
     connection
         .execute_batch(&sql)
@@ -250,14 +256,15 @@ impl Step<'_> {
         self.execute(&format!(
             "CREATE OR REPLACE TEMP TABLE present AS SELECT * FROM (
                 SELECT unnest(range({first}, {last} + {HOUR}, {HOUR})) AS hour, project, session_id, system, room, agents, sequence
-                FROM parts WHERE last::HUGEINT - first::HUGEINT < {LONG} AND sequence <= {}
-                    AND (sequence > {since} OR {}))
+                FROM parts WHERE NOT {} AND sequence <= {} AND (sequence > {since} OR {}))
             WHERE sequence > {since} OR {stale};
             INSERT INTO presence BY NAME SELECT DISTINCT hour, project, session_id, system, room FROM present;
             INSERT INTO presence_agents BY NAME SELECT DISTINCT hour, project, system, room, agent FROM (
                 SELECT hour, project, system, room, unnest(agents) AS agent FROM present) WHERE agent IS NOT NULL;
             DROP TABLE present",
-            self.upto, self.stale
+            is_long(),
+            self.upto,
+            self.stale
         ))
     }
 

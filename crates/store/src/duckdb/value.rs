@@ -55,6 +55,19 @@ pub(super) fn read(text: &str) -> AttributeValue {
     value.unwrap_or_else(|| AttributeValue::String(text.to_owned()))
 }
 
+/// A value as a person reads it, where its text may be cut: of structures what stands there.
+pub(super) fn text(text: &str) -> String {
+    match text.as_bytes().first() {
+        Some(b's' | b'i' | b'd') => text.get(1..).unwrap_or_default().to_owned(),
+        Some(b'j') => match read(text) {
+            AttributeValue::String(cut) => cut.get(1..).unwrap_or_default().to_owned(),
+            AttributeValue::Empty => String::new(),
+            whole => whole.to_text(),
+        },
+        _ => read(text).to_text(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

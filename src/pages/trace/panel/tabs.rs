@@ -37,7 +37,7 @@ fn conversation_of(detail: &SpanDetail) -> Conversation {
     if spoken.messages.is_empty() {
         return Conversation::default();
     }
-    conversation(detail.trace_id, &[spoken], false)
+    conversation(Some(detail.trace_id), &[spoken], false)
 }
 
 #[component]

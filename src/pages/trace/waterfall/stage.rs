@@ -6,6 +6,7 @@ use crate::canvas::svg::Svg;
 use crate::canvas::theme::Theme;
 use crate::canvas::{minimap, surface, waterfall};
 use crate::pages::trace::model::{Focus, Model};
+use crate::state::playhead::Playhead;
 use leptos::html::{Canvas, Div};
 use leptos::prelude::*;
 use meshscope_layout::format;
@@ -50,6 +51,8 @@ pub(crate) struct Stage {
     pub window: RwSignal<Option<(i64, i64)>>,
     /// Changes when the lines that readers hear are others.
     pub heard: RwSignal<u32>,
+    /// The instant that a session is looked at, where the trace stands within one.
+    playhead: Option<Playhead>,
     theme: StoredValue<Option<Theme>>,
     /// The minimap without its window, and which one it is.
     base: StoredValue<Option<(HtmlCanvasElement, u32)>, LocalStorage>,
@@ -71,10 +74,21 @@ impl Stage {
             told: RwSignal::new(Told::default()),
             window: RwSignal::new(None),
             heard: RwSignal::new(0),
+            playhead: use_context(),
             theme: StoredValue::new(None),
             base: StoredValue::new_local(None),
             dirty: StoredValue::new(false),
             settling: StoredValue::new((0.0, false)),
+        }
+    }
+
+    /// Draws again when the instant is another.
+    pub(crate) fn follow_playhead(self) {
+        if let Some(playhead) = self.playhead {
+            Effect::new(move |_| {
+                playhead.at.track();
+                self.redraw();
+            });
         }
     }
 
@@ -150,7 +164,11 @@ impl Stage {
         let Some(c) = surface::context(canvas) else { return };
         c.set_font(&waterfall::font(theme, crate::canvas::row::NAME));
         model.lay_out(&|text| waterfall::measure(&c, text));
-        waterfall::draw(&mut Pen::new(&c, theme), &model.scene(theme, true));
+        let mut pen = Pen::new(&c, theme);
+        waterfall::draw(&mut pen, &model.scene(theme, true));
+        if let Some(at) = self.playhead.and_then(|playhead| playhead.at.get_untracked()) {
+            waterfall::cover(&mut pen, &model.scene(theme, true), at);
+        }
     }
 
     /// Draws the map from a picture of it, which is made anew only when it changes.

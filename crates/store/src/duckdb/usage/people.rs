@@ -211,11 +211,7 @@ fn seen_sql(asked: &Asked<'_>, ledger: &Filter) -> Result<(String, Vec<Value>), 
             } else {
                 edges.join(" OR ")
             };
-            let fresh = format!(
-                "(sequence > {} OR last::HUGEINT - first::HUGEINT >= {} OR {edges})",
-                rolled.upto,
-                sums::LONG
-            );
+            let fresh = format!("(sequence > {} OR {} OR {edges})", rolled.upto, sums::is_long());
             let parts = [
                 spread("parts", &fresh),
                 spread(&format!("({})", parts::of_calls()), "true"),
@@ -272,12 +268,18 @@ pub(super) fn present(
             UNION ALL SELECT NULL, count(*) FROM (SELECT DISTINCT * EXCLUDE (bucket) FROM {names})"
         )
     };
+    // Most sessions lie within one bucket, so that they need not be told apart for each again.
     let sql = format!(
-        "{with}, seen_sessions AS MATERIALIZED (SELECT DISTINCT bucket, project, session_id FROM seen WHERE session_id IS NOT NULL),
+        "{with}, seen_sessions AS MATERIALIZED (SELECT project, session_id, min(bucket) AS lo, max(bucket) AS hi
+            FROM seen WHERE session_id IS NOT NULL GROUP BY project, session_id),
+        spread AS (SELECT DISTINCT bucket, project, session_id FROM seen
+            WHERE (project, session_id) IN (SELECT (project, session_id) FROM seen_sessions WHERE lo < hi)),
         seen_rooms AS MATERIALIZED (SELECT DISTINCT bucket, project, room FROM seen WHERE room IS NOT NULL),
         seen_agents AS MATERIALIZED (SELECT DISTINCT bucket, project, agent FROM acted WHERE agent IS NOT NULL)
-        SELECT 0, * FROM ({}) UNION ALL SELECT 1, * FROM ({}) UNION ALL SELECT 2, * FROM ({})",
-        count("seen_sessions"),
+        SELECT 0, NULL, count(*) FROM seen_sessions
+        UNION ALL SELECT 0, lo, count(*) FROM seen_sessions WHERE lo = hi GROUP BY lo
+        UNION ALL SELECT 0, bucket, count(*) FROM spread GROUP BY bucket
+        UNION ALL SELECT 1, * FROM ({}) UNION ALL SELECT 2, * FROM ({})",
         count("seen_rooms"),
         count("seen_agents")
     );
@@ -295,9 +297,9 @@ pub(super) fn present(
         };
         if let Some(slot) = slot {
             match kind {
-                0 => slot.sessions = count,
-                1 => slot.rooms = count,
-                _ => slot.agents = count,
+                0 => slot.sessions += count,
+                1 => slot.rooms += count,
+                _ => slot.agents += count,
             }
         }
     }

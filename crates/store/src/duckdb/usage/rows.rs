@@ -46,7 +46,17 @@ pub(in super::super) fn rows(
         ..query.clone()
     };
     let source = Source::of(connection, slots, &ungrouped, now)?;
-    let mut found = page(connection, &source, &filter, query, weight)?;
+    // Most often the page is among the first rows by one column alone.
+    let mut found = Vec::new();
+    let by_column = !source.has_sessions && query.attributes.is_empty();
+    if by_column && let Some(first) = first_rows(connection, &filter, query)? {
+        let mut near = filter.clone();
+        near.add(&first, []);
+        found = page(connection, &source, &near, query, weight)?;
+    }
+    if found.len() <= limit {
+        found = page(connection, &source, &filter, query, weight)?;
+    }
     let more = found.len() > limit;
     found.truncate(limit);
     let next_cursor = found
@@ -56,6 +66,44 @@ pub(in super::super) fn rows(
     let mut rows: Vec<UsageRow> = found.into_iter().map(|(row, _)| row).collect();
     dispute(connection, &mut rows)?;
     Ok(UsageRowPage { rows, next_cursor })
+}
+
+/// Rows that are looked at first, for each of a page.
+const NEAR: u64 = 4;
+
+/// Condition that the first rows of the ledger in the order asked for meet: more than the page has, of
+/// all that lie in its range of time. Only a question for which few of them are chosen needs more.
+fn first_rows(
+    connection: &Connection,
+    filter: &Filter,
+    query: &UsageQuery,
+) -> Result<Option<String>, StoreError> {
+    let column = match query.order {
+        Some(UsageOrder::Cost) => "cost",
+        Some(UsageOrder::Tokens) => "total_tokens",
+        Some(UsageOrder::Latency) => "duration",
+        Some(UsageOrder::Carbon) => "carbon",
+        _ => "time",
+    };
+    let take = u64::from(query.list.limit).saturating_add(1) * NEAR;
+    let sql = format!(
+        "SELECT min({column}) FROM (SELECT {column} FROM usage WHERE {column} IS NOT NULL AND {}
+        ORDER BY {column} DESC LIMIT {take})",
+        filter.sql()
+    );
+    let least = read::rows(
+        connection,
+        "look at the ledger",
+        &sql,
+        filter.values.clone(),
+        |row| row.get::<_, Option<i64>>(0),
+    )?;
+    let least = least
+        .into_iter()
+        .next()
+        .flatten()
+        .filter(|least| *least > i64::MIN);
+    Ok(least.map(|least| format!("{column} >= {least}")))
 }
 
 fn page(

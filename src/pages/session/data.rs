@@ -1,0 +1,237 @@
+//! What is known of the session on the page, kept up with while it goes on.
+
+use crate::client::stream::{Stream, Told};
+use crate::client::{self, Fetch, columns, use_fetch_while};
+use crate::pages::trace::Loaded;
+use crate::state::{Live, now, param};
+use leptos::prelude::*;
+use meshscope_analysis::{Moments, Timeline};
+use meshscope_api::params::encode;
+use meshscope_api::{Params, Problem, SessionDetail, SessionLogs, SessionStatus, StreamQuery};
+use serde::de::DeserializeOwned;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use web_sys::AbortSignal;
+
+/// What is told over the stream is fetched after so long at the earliest, so that what comes together is
+/// fetched together, and at the latest.
+const TOGETHER: Duration = Duration::from_millis(300);
+/// See [`TOGETHER`].
+const LONGEST: Duration = Duration::from_secs(10);
+/// No more of the time than one part in so many is spent on fetching again.
+const REST: i64 = 5;
+
+/// Which session: its id and, where the link names one, its project.
+pub(crate) type Which = (String, Option<String>);
+
+/// The spans and log records of a session, and how they stand in time.
+pub(crate) struct Held {
+    /// All spans with their tree.
+    pub loaded: Arc<Loaded>,
+    /// All log records, in short.
+    pub logs: Arc<SessionLogs>,
+    /// Lanes and events.
+    pub timeline: Timeline,
+    /// How it stood at any instant.
+    pub moments: Moments,
+}
+
+impl Held {
+    fn new(loaded: Arc<Loaded>, logs: Arc<SessionLogs>) -> Self {
+        let timeline = Timeline::build(&loaded.columns, &loaded.tree, &logs);
+        Self {
+            moments: Moments::build(&loaded.columns, &timeline, &logs),
+            timeline,
+            loaded,
+            logs,
+        }
+    }
+}
+
+/// The session on the page.
+#[derive(Clone, Copy)]
+pub(crate) struct Viewed {
+    /// Which one.
+    pub which: Memo<Which>,
+    /// Its figures and runs.
+    pub detail: Fetch<SessionDetail>,
+    /// Its spans.
+    pub spans: Fetch<Arc<Loaded>>,
+    /// Its log records.
+    pub logs: Fetch<Arc<SessionLogs>>,
+    /// Both, when they are here.
+    pub held: Memo<Option<Arc<Held>>>,
+    /// Changes when there may be more than is here.
+    pub version: RwSignal<u32>,
+}
+
+/// A query that names the project, where the link does.
+pub(crate) fn scoped(which: &Which) -> Params {
+    let mut params = Params::default();
+    params.set("project", which.1.clone());
+    params
+}
+
+/// The API's path of a session and what is below it.
+pub(crate) fn path_of(which: &Which, below: &str) -> String {
+    format!("sessions/{}{below}", encode(&which.0))
+}
+
+/// Asks the API for JSON.
+pub(crate) async fn ask<T: DeserializeOwned>(
+    path: String,
+    params: Params,
+    origin: StoredValue<String>,
+    abort: Option<AbortSignal>,
+) -> Result<T, Problem> {
+    client::get(&origin.get_value(), &path, &params, abort.as_ref()).await
+}
+
+/// Loads the session, and follows it.
+pub(crate) fn use_viewed(id: Memo<String>) -> Viewed {
+    let project = param("project");
+    let which = Memo::new(move |_| (id.get(), project.get()));
+    let version = RwSignal::new(0_u32);
+    let origin = StoredValue::new(client::origin());
+    let key = move || Some((which.get(), version.get()));
+    let detail = use_fetch_while(
+        key,
+        || false,
+        move |(which, _), abort| ask::<SessionDetail>(path_of(&which, ""), scoped(&which), origin, abort),
+    );
+    let spans = use_fetch_while(
+        key,
+        || false,
+        move |(which, _), abort| async move {
+            let path = path_of(&which, "/spans");
+            let columns = columns(&origin.get_value(), &path, &scoped(&which), abort.as_ref()).await?;
+            Ok(Arc::new(Loaded::new(columns)))
+        },
+    );
+    let logs = use_fetch_while(
+        key,
+        || false,
+        move |(which, _), abort| async move {
+            let logs = ask::<SessionLogs>(path_of(&which, "/logs"), scoped(&which), origin, abort);
+            logs.await.map(Arc::new)
+        },
+    );
+    let held = Memo::new_with_compare(
+        move |_| {
+            let loaded = spans.value.get()?;
+            Some(Arc::new(Held::new(loaded, logs.value.get()?)))
+        },
+        |_, _| true,
+    );
+    let viewed = Viewed {
+        which,
+        detail,
+        spans,
+        logs,
+        held,
+        version,
+    };
+    viewed.follow(origin);
+    viewed
+}
+
+/// How the following of a session stands.
+#[derive(Default)]
+struct Following {
+    stream: Option<Rc<Stream>>,
+    /// There is more than was fetched.
+    behind: bool,
+    /// Somebody waits to fetch it.
+    waits: bool,
+    /// When what is here was asked for, ns since the epoch, and how long it took to come, ns.
+    asked: i64,
+    took: i64,
+}
+
+impl Viewed {
+    /// Whether anything is on its way.
+    fn is_loading(&self) -> bool {
+        [self.detail.loading, self.spans.loading, self.logs.loading]
+            .iter()
+            .any(|loading| loading.get())
+    }
+
+    /// Asks again when the stream tells of the session, as long as the page is live.
+    fn follow(self, origin: StoredValue<String>) {
+        let live = expect_context::<Live>();
+        let following = StoredValue::new_local(Following::default());
+        let catch_up = move || {
+            let wanted = following.try_update_value(|following| {
+                following.waits = false;
+                std::mem::take(&mut following.behind)
+            });
+            if wanted == Some(true) {
+                following.update_value(|following| following.asked = now());
+                self.version.update(|n| *n = n.wrapping_add(1));
+            }
+        };
+        // When all is here and there is more, after a rest that grows with what it took.
+        let schedule = move || {
+            let idle = untrack(|| !self.is_loading());
+            let wait = following.try_update_value(|following| {
+                let start = idle && following.behind && !following.waits;
+                following.waits |= start;
+                start.then(|| Duration::from_nanos(following.took.saturating_mul(REST).unsigned_abs()))
+            });
+            if let Some(Some(rest)) = wait {
+                set_timeout(catch_up, rest.clamp(TOGETHER, LONGEST));
+            }
+        };
+        let note = move || {
+            following.try_update_value(|following| following.behind = true);
+            schedule();
+        };
+        Effect::new(move |_| {
+            if !self.is_loading() {
+                following.update_value(|following| following.took = now().saturating_sub(following.asked));
+                schedule();
+            }
+        });
+        Effect::new(move |_| {
+            let (which, on) = (self.which.get(), live.on.get());
+            following.update_value(|following| {
+                if let Some(stream) = following.stream.take() {
+                    stream.stop();
+                }
+                following.asked = now();
+                if on {
+                    let query = StreamQuery {
+                        session: Some(which.0.clone()),
+                        project: which.1.clone(),
+                        ..StreamQuery::default()
+                    };
+                    let first = std::cell::Cell::new(true);
+                    let told = move |told: Told| match told {
+                        Told::Delta(_) | Told::Gap(_) => note(),
+                        // What came between the first answer and the stream is not told by either.
+                        Told::Open(_) => {
+                            let active = self.detail.value.with_untracked(|detail| {
+                                detail
+                                    .as_ref()
+                                    .is_none_or(|detail| detail.session.status == SessionStatus::Active)
+                            });
+                            if active || !first.replace(false) {
+                                note();
+                            }
+                        }
+                        _ => {}
+                    };
+                    following.stream = Some(Stream::follow(origin.get_value(), query, told));
+                }
+            });
+        });
+        on_cleanup(move || {
+            following.try_update_value(|following| {
+                if let Some(stream) = following.stream.take() {
+                    stream.stop();
+                }
+            });
+        });
+    }
+}

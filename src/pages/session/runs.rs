@@ -1,0 +1,168 @@
+//! The runs of the session: how each stands at the instant, and one opened in place as its waterfall.
+
+use super::{Focus, rows};
+use crate::components::badge::{Blocked, Errors};
+use crate::pages::sessions::{cost, some_of, tokens};
+use crate::pages::trace::waterfall::WaterfallView;
+use crate::pages::trace::{TraceLoad, use_trace};
+use crate::state::{param, use_href, use_patch};
+use leptos::prelude::*;
+use leptos_router::components::A;
+use meshscope_api::TraceSummary;
+use meshscope_layout::format;
+use std::sync::Arc;
+
+const HEADS: [&str; 8] = [
+    "#After",
+    "Run",
+    "Agents",
+    "In the session",
+    "#Took",
+    "#Spans",
+    "#Tokens",
+    "#Cost",
+];
+
+/// The runs, and the one that is open below them.
+pub(super) fn panel(focus: Focus) -> AnyView {
+    let open = param("run");
+    let runs: Memo<Arc<Vec<TraceSummary>>> = Memo::new_with_compare(
+        move |_| {
+            let runs = focus
+                .viewed
+                .detail
+                .value
+                .with(|detail| detail.as_ref().map(|detail| detail.runs.clone()));
+            Arc::new(runs.unwrap_or_default())
+        },
+        |_, _| true,
+    );
+    let window = Memo::new(move |_| {
+        let (from, to) = focus.window();
+        runs.with(|runs| {
+            let end = runs.partition_point(|run| run.started_at <= to);
+            let over =
+                |run: &TraceSummary| run.complete && run.started_at.saturating_add(run.duration_ns) < from;
+            // Those that ended before the range are not looked for among those that began in it.
+            let begin = runs.iter().take(end).take_while(|run| over(run)).count();
+            (begin, end)
+        })
+    });
+    let list = move || {
+        if runs.with(|runs| runs.is_empty()) {
+            return view! {
+                <div class="empty"><h2>"No runs in this session"</h2><p>"It has log records or metrics only."</p></div>
+            }
+            .into_any();
+        }
+        let bounds = focus.bounds();
+        let row = move |at: usize| {
+            let run = runs.with_untracked(|runs| runs.get(at).cloned());
+            run.map(|run| run_row(run, bounds, focus, open)).into_any()
+        };
+        let foot = move || {
+            let (from, to) = window.get();
+            let all = runs.with(|runs| runs.len());
+            format!(
+                "{} of {} runs",
+                format::integer((to - from) as i64),
+                format::integer(all as i64)
+            )
+        };
+        rows::list(rows::Rows {
+            class: "grid runs",
+            label: "Runs",
+            heads: &HEADS,
+            window: window.into(),
+            row: Arc::new(row),
+            foot: Arc::new(foot),
+        })
+    };
+    let there = Memo::new(move |_| open.with(Option::is_some));
+    view! {
+        <div class="panel view runs-view" class:opened=move || there.get()>
+            {list}
+            {move || there.get().then(|| in_place(focus, open))}
+        </div>
+    }
+    .into_any()
+}
+
+fn run_row(
+    run: TraceSummary,
+    (first, last): (i64, i64),
+    focus: Focus,
+    open: Memo<Option<String>>,
+) -> AnyView {
+    let (patch, href) = (use_patch(), use_href());
+    let id = run.trace_id.to_string();
+    let to = href(&format!("/traces/{id}"));
+    let end = run.started_at.saturating_add(run.duration_ns);
+    let whole = last.saturating_sub(first).max(1) as f64;
+    let part = move |time: i64| (time.saturating_sub(first) as f64 / whole * 100.0).clamp(0.0, 100.0);
+    let at = focus.playhead.at;
+    // At the instant a run is as long as it was by then.
+    let until = move || at.get().map_or(end, |at| at.clamp(run.started_at, end));
+    let started = run.started_at;
+    let bar = move || {
+        let left = part(started);
+        format!("left:{left:.2}%;width:{:.2}%", (part(until()) - left).max(0.4))
+    };
+    let took = move || {
+        let running = at.get().is_some_and(|at| at < end);
+        let took = format::duration(until().saturating_sub(started));
+        if running { format!("{took} \u{2026}") } else { took }
+    };
+    let (mine, chosen) = (id.clone(), id);
+    let on = move || open.with(|open| open.as_deref() == Some(mine.as_str()));
+    let pressed = on.clone();
+    let choose = move |_| {
+        let same = open.with_untracked(|open| open.as_deref() == Some(chosen.as_str()));
+        patch(&[
+            ("run", (!same).then(|| chosen.clone())),
+            ("span", None),
+            ("zoom", None),
+        ]);
+    };
+    let called = run.tokens.total.is_some() || run.cost_pico_usd.is_some();
+    let money = if called {
+        cost(run.cost_pico_usd, false)
+    } else {
+        "\u{2013}".to_owned()
+    };
+    let past = move || at.with(Option::is_none);
+    view! {
+        <div class="grid-row run" role="row" class:on=on on:click=choose aria-expanded=move || pressed().to_string()>
+            <div role="gridcell" class="cell num muted">{rows::after(started, first)}</div>
+            <div role="gridcell" class="cell title"><A href=to attr:title="Open it on a page of its own">{run.name.clone()}</A>" "
+                {move || past().then(|| view! { <Errors count=run.errors />" "<Blocked count=run.blocked /> })}</div>
+            <div role="gridcell" class="cell muted">{some_of(&run.agents)}</div>
+            <div role="gridcell" class="cell place"><i class:err=run.errors != 0 style=bar></i></div>
+            <div role="gridcell" class="cell num">{took}</div>
+            <div role="gridcell" class="cell num">{run.spans}</div>
+            <div role="gridcell" class="cell num">{tokens(run.tokens.total)}</div>
+            <div role="gridcell" class="cell num">{money}</div>
+        </div>
+    }
+    .into_any()
+}
+
+/// The waterfall of the run that is open.
+fn in_place(focus: Focus, open: Memo<Option<String>>) -> AnyView {
+    let id = Memo::new(move |_| open.get().unwrap_or_default());
+    let TraceLoad { loaded, fetch, .. } = use_trace(id);
+    let problem = move || {
+        let retry = Callback::new(move |()| fetch.retry());
+        fetch
+            .error
+            .get()
+            .map(|problem| view! { <crate::components::states::Failed problem retry /> })
+    };
+    view! {
+        <div class="run-open">
+            {problem}
+            <WaterfallView loaded span=focus.shown.span select=focus.shown.select />
+        </div>
+    }
+    .into_any()
+}

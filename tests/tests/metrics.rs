@@ -1,0 +1,116 @@
+//! Metrics in the console, drawn by their type.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use meshscope_tests::{Browser, Server};
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+use thirtyfour::prelude::*;
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const SPAN: &str = "00f067aa0ba902b7";
+const SECOND: u128 = 1_000_000_000;
+
+fn now() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()
+}
+
+fn resource() -> Value {
+    json!({"attributes": [{"key": "service.name", "value": {"stringValue": "agent"}}]})
+}
+
+/// A counter that grows by ten every ten seconds, and a histogram of latencies with an exemplar.
+async fn send(server: &Server) {
+    let now = now();
+    let start = (now - 300 * SECOND).to_string();
+    let times: Vec<u128> = (0..30).map(|n| now - (300 - n * 10) * SECOND).collect();
+    let counter: Vec<Value> = (1..).zip(&times).map(|(n, time)| {
+        json!({"startTimeUnixNano": start, "timeUnixNano": time.to_string(), "asInt": (n * 10).to_string()})
+    }).collect();
+    let histogram: Vec<Value> = (0_u64..).zip(&times).map(|(n, time)| {
+        let exemplars = if n == 15 {
+            json!([{"timeUnixNano": time.to_string(), "asDouble": 1.7, "traceId": TRACE, "spanId": SPAN}])
+        } else {
+            json!([])
+        };
+        json!({"startTimeUnixNano": (time - SECOND).to_string(), "timeUnixNano": time.to_string(), "count": "20", "sum": 30.0,
+            "explicitBounds": [0.5, 1.0, 2.0, 4.0], "bucketCounts": ["2", "6", "10", "2", "0"], "exemplars": exemplars})
+    }).collect();
+    let metrics = json!({"resourceMetrics": [{"resource": resource(), "scopeMetrics": [{"scope": {"name": "s"}, "metrics": [
+        {"name": "app.requests", "unit": "{request}", "sum": {"aggregationTemporality": 2, "isMonotonic": true, "dataPoints": counter}},
+        {"name": "app.latency", "unit": "s", "histogram": {"aggregationTemporality": 1, "dataPoints": histogram}},
+    ]}]}]});
+    server
+        .post(
+            "/v1/metrics",
+            "application/json",
+            metrics.to_string().into_bytes(),
+        )
+        .await;
+    let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let number = |key: &str, value: &str| json!({"key": key, "value": {"intValue": value}});
+    let call = json!({"traceId": TRACE, "spanId": SPAN, "name": "chat gpt-4o-mini",
+        "startTimeUnixNano": (now - 150 * SECOND).to_string(), "endTimeUnixNano": (now - 148 * SECOND).to_string(),
+        "attributes": [text("gen_ai.operation.name", "chat"), text("gen_ai.provider.name", "openai"),
+            text("gen_ai.request.model", "gpt-4o-mini"), number("gen_ai.usage.input_tokens", "1000"),
+            number("gen_ai.usage.output_tokens", "500")]});
+    let spans = json!({"resourceSpans": [{"resource": resource(), "scopeSpans": [{"scope": {"name": "s"}, "spans": [call]}]}]});
+    server
+        .post("/v1/traces", "application/json", spans.to_string().into_bytes())
+        .await;
+}
+
+#[tokio::test]
+async fn each_metric_is_drawn_by_its_type_and_an_exemplar_opens_its_span() {
+    let server = Server::start();
+    send(&server).await;
+    let browser = Browser::start().await;
+    browser.size(1440, 900).await;
+    browser
+        .page
+        .goto(format!("{}/console?tab=metrics", server.studio))
+        .await
+        .unwrap();
+    browser.sees("app.latency \u{b7} p50, p95, p99 s").await;
+    browser.sees("app.requests \u{b7} increase {request}").await;
+    // What it cost, from the ledger: 1,000 input and 500 output tokens by the price table.
+    browser.sees("Tokens by model").await;
+    browser.sees("1,500 tokens").await;
+    browser.sees("$0.00045").await;
+    // Two thirds of 20 lie below 1.2 s: the median lies on the line within its bucket.
+    let table = "const chart = [...document.querySelectorAll('.chart')].find(c => c.innerText.includes('app.latency')); \
+        return [...chart.querySelector('table tbody tr').children].slice(1).map(cell => cell.textContent)";
+    assert_eq!(browser.script(table).await, json!(["1.2", "3", "3.8"]));
+    browser.screenshot("metrics").await;
+
+    let chosen = browser
+        .page
+        .find(By::Css("#as option[value=rate]"))
+        .await
+        .unwrap();
+    chosen.click().await.unwrap();
+    browser.sees("app.requests \u{b7} per second {request}").await;
+    let url = browser.page.current_url().await.unwrap();
+    assert!(url.as_str().contains("as=rate"), "{url}");
+    browser.page.refresh().await.unwrap();
+    browser.sees("app.requests \u{b7} per second {request}").await;
+
+    let exemplar = browser.page.find(By::Css(".exemplars a")).await.unwrap();
+    assert_eq!(exemplar.text().await.unwrap(), "1.7");
+    // The dot itself is found where it is drawn: in the middle of the time, within its bucket.
+    let dot = "const chart = [...document.querySelectorAll('.chart')].find(c => c.innerText.includes('app.latency')); \
+        const canvas = chart.querySelector('canvas'), area = canvas.getBoundingClientRect(); \
+        for (let y = 8; y < area.height - 22; y += 3) for (let x = 52; x < area.width - 8; x += 3) { \
+            if (location.pathname !== '/console') return true; \
+            const at = { bubbles: true, clientX: area.x + x, clientY: area.y + y }; \
+            canvas.dispatchEvent(new PointerEvent('pointerdown', at)); canvas.dispatchEvent(new PointerEvent('pointerup', at)); } \
+        return location.pathname !== '/console'";
+    browser.until("the dot", dot).await;
+    browser.sees("chat gpt-4o-mini").await;
+    let url = browser.page.current_url().await.unwrap();
+    assert!(
+        url.as_str().contains(&format!("/traces/{TRACE}?span={SPAN}")),
+        "{url}"
+    );
+    browser.stop().await;
+}
