@@ -69,6 +69,8 @@ pub(super) fn breakdown() -> AnyView {
         Some(more)
     });
     let report = use_report(more, true);
+    // Made anew when a figure changes, not at every answer: what has the focus keeps it.
+    let rows = Memo::new(move |_| report.value.with(|report| report.as_ref().map(Rows::of)));
     view! {
         <div class="row breakdown-tools">
             <h2>"Breakdown"</h2>
@@ -77,59 +79,67 @@ pub(super) fn breakdown() -> AnyView {
             {export_menu()}
         </div>
         <div class="panel scroll breakdown">
-            <Fetched fetch=report what="the breakdown" content=move |report: &UsageReport| {
-                table(report, &keys(by.get_untracked().as_deref()), column(sorted.get()), &shown.get())
-            } />
+            <Fetched fetch=report what="the breakdown" content=|_: &UsageReport| () />
+            {move || rows.get().map(|rows| {
+                table(&rows, &keys(by.get_untracked().as_deref()), column(sorted.get()), &shown.get())
+            })}
         </div>
     }
     .into_any()
 }
 
-/// Groups in their order; the sum of the others is last whatever it comes to.
-fn in_order(report: &UsageReport, (column, least): (&Column, bool)) -> Vec<UsageGroup> {
-    let mut groups = report.groups.clone();
-    groups.sort_by(|a, b| {
-        let (x, y) = ((column.value)(a), (column.value)(b));
-        let order = if least { x.cmp(&y) } else { y.cmp(&x) };
-        // What has no figure is no smallest one: it comes last either way.
-        a.other
-            .cmp(&b.other)
-            .then(x.is_none().cmp(&y.is_none()))
-            .then(order)
-    });
-    groups
+/// What the table shows.
+#[derive(Clone, PartialEq, Default)]
+struct Rows {
+    groups: Vec<UsageGroup>,
+    /// The totals as a group, so that they have the same columns.
+    all: UsageGroup,
+    /// How many groups there are.
+    count: u32,
 }
 
-/// The totals as a group, so that they have the same columns.
-fn totals(report: &UsageReport) -> UsageGroup {
-    UsageGroup {
-        measures: report.totals.measures.clone(),
-        previous: report
-            .previous
-            .as_ref()
-            .map(|before| Box::new(before.totals.measures.clone())),
-        ..UsageGroup::default()
+impl Rows {
+    fn of(report: &UsageReport) -> Self {
+        let before = report.previous.as_ref();
+        Self {
+            groups: report.groups.clone(),
+            all: UsageGroup {
+                measures: report.totals.measures.clone(),
+                previous: before.map(|before| Box::new(before.totals.measures.clone())),
+                ..UsageGroup::default()
+            },
+            count: report.group_count,
+        }
+    }
+
+    /// Groups in their order; the sum of the others is last whatever it comes to.
+    fn in_order(&self, (column, least): (&Column, bool)) -> Vec<UsageGroup> {
+        let mut groups = self.groups.clone();
+        groups.sort_by(|a, b| {
+            let (x, y) = ((column.value)(a), (column.value)(b));
+            let order = if least { x.cmp(&y) } else { y.cmp(&x) };
+            // What has no figure is no smallest one: it comes last either way.
+            let known = x.is_none().cmp(&y.is_none());
+            a.other.cmp(&b.other).then(known).then(order)
+        });
+        groups
     }
 }
 
-fn table(
-    report: &UsageReport,
-    keys: &[UsageKey],
-    sorted: (&'static Column, bool),
-    shown: &[usize],
-) -> AnyView {
+fn table(rows: &Rows, keys: &[UsageKey], sorted: (&'static Column, bool), shown: &[usize]) -> AnyView {
     let columns: Vec<&'static Column> = shown.iter().filter_map(|at| COLUMNS.get(*at)).collect();
     let heads = columns.iter().map(|column| head(column, sorted));
     let names = keys
         .iter()
         .map(|key| view! { <th scope="col">{key.to_string()}</th> });
-    let rows = in_order(report, sorted)
+    let all = &rows.all;
+    let count = i64::from(rows.count);
+    let rows = rows
+        .in_order(sorted)
         .into_iter()
         .map(|group| row(&group, keys, &columns));
-    let all = totals(report);
-    let count = i64::from(report.group_count);
     let title = format!("All of {}", meshscope_layout::format::integer(count));
-    let sums = columns.iter().map(|column| cell(column, &all, ""));
+    let sums = columns.iter().map(|column| cell(column, all, ""));
     view! {
         <table class="list">
             <thead><tr>{names.collect_view()}{heads.collect_view()}</tr></thead>
@@ -312,21 +322,21 @@ mod tests {
 
     #[test]
     fn unknown_figures_and_the_others_come_last_either_way() {
-        let report = UsageReport {
+        let rows = Rows {
             groups: vec![
                 group("", 9, Some(99)),
                 group("a", 1, None),
                 group("b", 2, Some(1)),
                 group("c", 3, Some(7)),
             ],
-            ..UsageReport::default()
+            ..Rows::default()
         };
         let cost = COLUMNS
             .iter()
             .find(|column| column.word == "cost")
             .unwrap_or(&COLUMNS[0]);
         let names = |least| -> Vec<String> {
-            in_order(&report, (cost, least))
+            rows.in_order((cost, least))
                 .into_iter()
                 .map(|g| g.group)
                 .collect()

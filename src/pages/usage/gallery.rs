@@ -8,7 +8,7 @@ use crate::client::{self, Fetch, use_fetch_while};
 use crate::components::states::Failed;
 use crate::state::{param, use_patch};
 use leptos::prelude::*;
-use meshscope_api::{UsageHeatMap, UsageKey, UsageReport};
+use meshscope_api::{Problem, UsageHeatMap, UsageKey, UsageReport};
 
 /// Where the heat map is.
 const HEAT: &str = "usage/latency";
@@ -30,7 +30,7 @@ fn chart<T: Send + Sync + 'static>(
 }
 
 fn fixed(title: &'static str, report: Fetch<UsageReport>, make: fn(&UsageReport) -> Data) -> AnyView {
-    with_failure(report, chart(Signal::stored(title.to_owned()), report, make))
+    chart(Signal::stored(title.to_owned()), report, make)
 }
 
 /// The chart whose measure and groups are chosen, and the latency of runs beside it.
@@ -84,35 +84,29 @@ pub(super) fn more_charts(report: Fetch<UsageReport>) -> AnyView {
             {fixed("Tokens by class", report, make::classes)}
             {fixed("Activity", report, make::activity)}
             {fixed("Call latency", report, make::call_latency)}
-            {with_failure(heat, chart(Signal::stored("How long calls took".to_owned()), heat, make::heat))}
+            {failure(heat.error, Callback::new(move |()| heat.retry()))}
+            {chart(Signal::stored("How long calls took".to_owned()), heat, make::heat)}
             {fixed("Failed and blocked", report, make::trouble)}
             {fixed("Cost of a run", report, make::cost_per_run)}
             {fixed("Carbon", report, make::carbon_over_time)}
-            {grouped("Tokens by service version", "version", "tokens")}
-            {grouped("Call latency p95 by role", "role", "latency")}
-            {grouped("Carbon by service", "service", "carbon")}
+            {grouped("version", &[("Tokens by service version", "tokens"), ("Carbon by service version", "carbon")])}
+            {grouped("role", &[("Call latency p95 by role", "latency")])}
         </div>
     }
     .into_any()
 }
 
-/// A chart that has a question of its own, and why that was not answered.
-fn with_failure<T: Send + Sync + 'static>(fetch: Fetch<T>, chart: AnyView) -> AnyView {
-    let retry = Callback::new(move |()| fetch.retry());
-    let failed = move || {
-        fetch
-            .error
-            .get()
-            .map(|problem| view! { <Failed problem retry /> })
-    };
-    view! { {failed}{chart} }.into_any()
+/// Why a question was not answered, beside the charts that it is for.
+fn failure(error: RwSignal<Option<Problem>>, retry: Callback<()>) -> AnyView {
+    let failed = move || error.get().map(|problem| view! { <Failed problem retry /> });
+    failed.into_any()
 }
 
-/// A measure by a key of its own. What has no value of the key at all is no chart.
-fn grouped(title: &'static str, by: &'static str, word: &'static str) -> AnyView {
+/// Measures by a key of their own, with their titles. What has no value of the key at all is no chart.
+fn grouped(by: &'static str, charts: &[(&'static str, &'static str)]) -> AnyView {
     let more = Signal::stored(Some(pairs(&[("by", by), ("top", super::TOP)])));
     let report = use_report(more, false);
-    let make = move |report: &UsageReport| {
+    let make = move |word: &'static str, report: &UsageReport| {
         let named = report.groups.iter().any(|group| !group.group.is_empty());
         if named {
             make::groups(report, measure(Some(word)), UsageKey::parse(by).as_ref())
@@ -120,7 +114,14 @@ fn grouped(title: &'static str, by: &'static str, word: &'static str) -> AnyView
             Data::default()
         }
     };
-    chart(Signal::stored(title.to_owned()), report, make)
+    let one = |(title, word): &(&'static str, &'static str)| {
+        let word = *word;
+        chart(Signal::stored((*title).to_owned()), report, move |report| {
+            make(word, report)
+        })
+    };
+    let retry = Callback::new(move |()| report.retry());
+    view! { {failure(report.error, retry)}{charts.iter().map(one).collect_view()} }.into_any()
 }
 
 fn heat_map() -> Fetch<UsageHeatMap> {

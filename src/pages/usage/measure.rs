@@ -138,9 +138,13 @@ fn signed_cost(pico: i64) -> String {
     format!("{sign}{}", format::cost(pico))
 }
 
-/// How much more a cost is than it was, with its sign; what is not known is nothing.
+/// How much more a cost is than it was, with its sign; of an unknown one nothing can be said, but what had
+/// none before is all new.
 pub(super) fn difference(before: Option<i64>, after: Option<i64>) -> String {
-    signed_cost(after.unwrap_or(0).saturating_sub(before.unwrap_or(0)))
+    after.map_or_else(
+        || NOTHING.to_owned(),
+        |after| signed_cost(after.saturating_sub(before.unwrap_or(0))),
+    )
 }
 
 fn per_mille(n: i64) -> String {

@@ -15,15 +15,19 @@ mod what_if;
 
 pub(crate) use over_time::{group_name, tokens_by_group};
 
-use crate::client::Fetch;
+use crate::client::{self, Fetch};
 use crate::components::onboarding::Onboarding;
 use crate::components::states::Fetched;
 use crate::components::time_text::{moment, zone};
+use crate::state::prefs::{Prefs, Theme};
 use crate::state::{param, use_patch};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use meshscope_api::{Bucket, UsageGroupBy, UsageKey, UsageReport};
 use selection::{FILTERS, keys, pairs, use_report};
 
+/// Time to draw the charts for the printer, ms.
+const PRINT_MS: i32 = 200;
 /// Groups that a chart tells apart.
 const TOP: &str = "6";
 
@@ -40,9 +44,15 @@ const TABS: [(&str, &str); 4] = [
 pub(crate) fn UsagePage() -> impl IntoView {
     let tab = param("tab");
     let tab = Memo::new(move |_| tab.get().unwrap_or_default());
+    // The top bar, which says it otherwise, is not printed.
+    let (project, room) = (param("project"), param("room"));
+    let place = move || {
+        let place = [project.get(), room.get()].into_iter().flatten();
+        place.map(|name| format!(" \u{b7} {name}")).collect::<String>()
+    };
     view! {
         <div class="heading usage-heading">
-            <h1>"Usage"</h1>
+            <h1>"Usage"<span class="print-only">{place}</span></h1>
             {move || FILTERS.iter().skip(1).map(|name| chip(name)).collect_view()}
         </div>
         {tabs(tab)}
@@ -89,16 +99,19 @@ fn chip(name: &'static str) -> AnyView {
 /// Figures, charts, breakdown, rankings.
 fn overview_page() -> AnyView {
     let by = param("by");
-    let bucket = param("bucket");
+    let (bucket, prefs) = (param("bucket"), expect_context::<Prefs>());
     let first = Memo::new(move |_| keys(by.get().as_deref()).first().map(UsageKey::to_string));
+    let chosen = selection::selection();
     let more = Signal::derive(move || {
         let by = first.get().unwrap_or_default();
-        let mut more = pairs(&[("by", &by), ("top", TOP), ("compare", "previous")]);
+        let mut more = pairs(&[("by", &by), ("top", TOP)]);
+        if chosen.with(selection::Selection::has_before) {
+            more.extend(pairs(&[("compare", "previous")]));
+        }
         more.extend(bucket.get().map(|bucket| ("bucket".to_owned(), bucket)));
         Some(more)
     });
     let report = use_report(more, true);
-    let chosen = selection::selection();
     let standing = Memo::new(move |_| {
         report
             .value
@@ -110,7 +123,7 @@ fn overview_page() -> AnyView {
             <div class="grow"></div>
             {group_by()}
             {bucket_pick(bucket)}
-            <button class="pill" on:click=move |_| print()>"Print"</button>
+            <button class="pill" on:click=move |_| print(prefs)>"Print"</button>
         </div>
         <Fetched fetch=report what="usage" content=|_: &UsageReport| () />
         {move || match standing.get() {
@@ -133,10 +146,18 @@ fn overview_page() -> AnyView {
     .into_any()
 }
 
-fn print() {
-    if let Err(error) = window().print() {
-        leptos::logging::error!("the page cannot be printed: {error:?}");
-    }
+/// Prints the page as a report, on white whatever the theme.
+fn print(prefs: Prefs) {
+    let theme = prefs.theme.get_untracked();
+    prefs.theme.set(Theme::Light);
+    spawn_local(async move {
+        // The charts are drawn anew first.
+        client::sleep(PRINT_MS).await;
+        if let Err(error) = window().print() {
+            leptos::logging::error!("the page cannot be printed: {error:?}");
+        }
+        prefs.theme.set(theme);
+    });
 }
 
 /// How wide a bucket is.

@@ -206,13 +206,7 @@ const FIGURES: [Figure; 12] = [
 
 /// All of them.
 pub(super) fn cards(report: Fetch<UsageReport>) -> AnyView {
-    let card = move |figure: &'static Figure| {
-        move || {
-            report
-                .value
-                .with(|report| report.as_ref().map(|report| card(figure, report)))
-        }
-    };
+    let card = move |figure: &'static Figure| card(figure, report);
     view! { <div class="cards">{FIGURES.iter().map(card).collect_view()}</div> }.into_any()
 }
 
@@ -231,7 +225,24 @@ fn change(figure: &Figure, now: Option<i64>, report: &UsageReport) -> Option<Any
     Some(view! { <span class=class title=title>{text}</span> }.into_any())
 }
 
-fn card(figure: &'static Figure, report: &UsageReport) -> AnyView {
+/// A card. What is pressed stays, so that it keeps the focus; what it says changes.
+fn card(figure: &'static Figure, report: Fetch<UsageReport>) -> AnyView {
+    let inner = move || {
+        let value = report.value;
+        value.with(|report| report.as_ref().map(|report| content(figure, report)))
+    };
+    let inner = inner.into_any();
+    match figure.opens {
+        Opens::Page(page) => {
+            let to = use_href()(page);
+            view! { <A href=to attr:class="panel card figure">{inner}</A> }.into_any()
+        }
+        Opens::Rows(order) => button("Show the ledger's rows", &[("rows", order), ("cell", "")], inner),
+        Opens::By(by) => button("Break down", &[("by", by)], inner),
+    }
+}
+
+fn content(figure: &'static Figure, report: &UsageReport) -> AnyView {
     let totals = &report.totals;
     let now = (figure.value)(totals);
     let text = match (figure.name, now) {
@@ -248,21 +259,13 @@ fn card(figure: &'static Figure, report: &UsageReport) -> AnyView {
         Some(error) => joined(&[(figure.note)(totals), format!("\u{b1}{:.0} %", error * 100.0)]),
         None => (figure.note)(totals),
     };
-    let inner = view! {
+    view! {
         <span class="k">{figure.name}</span>
         <span class="v">{text}{change(figure, now, report)}</span>
         <Trend values=spark(&report.timeline, figure.value) />
         <span class="d">{note}</span>
     }
-    .into_any();
-    match figure.opens {
-        Opens::Page(page) => {
-            let to = use_href()(page);
-            view! { <A href=to attr:class="panel card figure">{inner}</A> }.into_any()
-        }
-        Opens::Rows(order) => button("Show the ledger's rows", &[("rows", order), ("cell", "")], inner),
-        Opens::By(by) => button("Break down", &[("by", by)], inner),
-    }
+    .into_any()
 }
 
 fn button(title: &'static str, to: &[(&'static str, &'static str)], inner: AnyView) -> AnyView {

@@ -219,7 +219,7 @@ fn row(r: &UsageRow) -> AnyView {
                 <td class="num">{known(t.input, format::integer)}</td><td class="num">{known(t.cached_input, format::integer)}</td>
                 <td class="num">{known(t.output, format::integer)}</td><td class="num">{known(t.total, format::integer)}</td>
                 <td class="num">{format::cost_or_unknown(r.cost_pico_usd)}</td>
-                <td class="muted">{cost_is}" "{disputed}</td>
+                <td class="muted nowrap">{cost_is}" "{disputed}</td>
                 <td class="num">{known(r.duration_ns, format::duration)}</td>
                 <td class="nowrap">{source}</td>
             </tr>

@@ -41,6 +41,11 @@ pub(super) struct Selection {
 }
 
 impl Selection {
+    /// All time has no period before it.
+    pub(super) fn has_before(&self) -> bool {
+        self.scope.0.length().is_some()
+    }
+
     /// As the API takes it, now.
     pub(super) fn params(&self) -> Params {
         let mut params = scoped_params(&self.scope);
