@@ -273,13 +273,17 @@ pub(super) fn present(
             UNION ALL SELECT NULL, count(*) FROM (SELECT DISTINCT * EXCLUDE (bucket) FROM {names})"
         )
     };
-    // Most sessions lie within one bucket, so that they need not be told apart for each again.
+    // Most sessions lie within one bucket, so that they need not be told apart for each again. A session's
+    // room may come with its last record: it is the room of all of it.
     let sql = format!(
-        "{with}, seen_sessions AS MATERIALIZED (SELECT project, session_id, min(bucket) AS lo, max(bucket) AS hi
+        "{with}, seen_sessions AS MATERIALIZED (SELECT project, session_id, min(room) AS room, min(bucket) AS lo, max(bucket) AS hi
             FROM seen WHERE session_id IS NOT NULL GROUP BY project, session_id),
-        spread AS (SELECT DISTINCT bucket, project, session_id FROM seen WHERE bucket IS NOT NULL
-            AND (project, session_id) IN (SELECT (project, session_id) FROM seen_sessions WHERE lo < hi)),
-        seen_rooms AS MATERIALIZED (SELECT DISTINCT bucket, project, room FROM seen WHERE room IS NOT NULL),
+        spread AS MATERIALIZED (SELECT DISTINCT s.bucket, s.project, s.session_id, g.room FROM seen s
+            JOIN (SELECT * FROM seen_sessions WHERE lo < hi) g ON g.project = s.project AND g.session_id = s.session_id
+            WHERE s.bucket IS NOT NULL),
+        seen_rooms AS MATERIALIZED (SELECT DISTINCT bucket, project, room FROM (
+            SELECT lo AS bucket, project, room FROM seen_sessions WHERE lo IS NOT DISTINCT FROM hi
+            UNION ALL SELECT bucket, project, room FROM spread) WHERE room IS NOT NULL),
         seen_agents AS MATERIALIZED (SELECT DISTINCT bucket, project, agent FROM acted WHERE agent IS NOT NULL)
         SELECT 0, NULL, count(*) FROM seen_sessions
         UNION ALL SELECT 0, lo, count(*) FROM seen_sessions WHERE lo = hi GROUP BY lo
