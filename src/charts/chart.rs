@@ -365,10 +365,10 @@ fn tip(data: Signal<Data>, (step, row): Place) -> AnyView {
             }
             let text = match series.band.get(step).copied().flatten() {
                 Some((low, high)) => {
-                    let [value, low, high] = [value, low, high].map(data.format);
+                    let [value, low, high] = [value, low, high].map(|value| data.read(value));
                     format!("{value} ({low} \u{2013} {high})")
                 }
-                None => (data.format)(value),
+                None => data.read(value),
             };
             let mark = (data.kind != Kind::Heat).then(|| swatch(series.hue));
             // The rows of a heat map are named by where they begin.
@@ -387,7 +387,7 @@ fn tip(data: Signal<Data>, (step, row): Place) -> AnyView {
         let summed = matches!(data.kind, Kind::Stacked | Kind::Heat) && rows.len() > 1;
         let total = summed.then(|| {
             let sum: f64 = data.series.iter().filter_map(|series| series.at(step)).sum();
-            view! { <div class="tip-row total"><span>"total"</span><b>{(data.format)(sum)}</b></div> }
+            view! { <div class="tip-row total"><span>"total"</span><b>{data.read(sum)}</b></div> }
         });
         let steps = data.steps().max(1) as f64;
         let left = (step as f64) < steps / 2.0;
@@ -416,6 +416,14 @@ fn tip(data: Signal<Data>, (step, row): Place) -> AnyView {
 #[component]
 fn Options(plot: Plot, title: Signal<String>, as_table: RwSignal<bool>) -> impl IntoView {
     let open = RwSignal::new(false);
+    // The title as the name of a file.
+    let file = move |ending: &str| {
+        let title = title.get_untracked().to_lowercase();
+        let words = title
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty());
+        format!("{}.{ending}", words.collect::<Vec<_>>().join("-"))
+    };
     let svg = move |_| {
         open.set(false);
         let Some(canvas) = plot.canvas.get_untracked() else {
@@ -429,17 +437,17 @@ fn Options(plot: Plot, title: Signal<String>, as_table: RwSignal<bool>) -> impl 
         let mut svg = Svg::new(size.0, size.1);
         // Plotters counts in whole pixels: four of them to one of the picture make it smooth.
         untrack(|| plot.draw(&mut svg, size, 4.0, &theme));
-        save_text(&svg.finish(&theme.font), "image/svg+xml", "chart.svg");
+        save_text(&svg.finish(&theme.font), "image/svg+xml", &file("svg"));
     };
     let png = move |_| {
         open.set(false);
         if let Some(canvas) = plot.canvas.get_untracked() {
-            save_png(&canvas, "chart.png");
+            save_png(&canvas, file("png"));
         }
     };
     let csv = move |_| {
         open.set(false);
-        save_text(&plot.data.with_untracked(Data::csv), "text/csv", "chart.csv");
+        save_text(&plot.data.with_untracked(Data::csv), "text/csv", &file("csv"));
     };
     let turn = move |_| {
         open.set(false);

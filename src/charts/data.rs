@@ -71,8 +71,10 @@ pub(crate) struct Data {
     pub edges: Vec<i64>,
     /// The series, a value a step.
     pub series: Vec<Series>,
-    /// A value as text.
+    /// A value as text, on the axis.
     pub format: fn(f64) -> String,
+    /// A value where it is read, to the last digit; as on the axis when there is none.
+    pub exact: Option<fn(f64) -> String>,
     /// Behind the lines: how many values there were of which size. The value axis then has its rows.
     pub heat: Option<Heat>,
     /// Single values with the spans that they come from.
@@ -98,6 +100,7 @@ impl Default for Data {
             edges: Vec::new(),
             series: Vec::new(),
             format: |x| x.to_string(),
+            exact: None,
             heat: None,
             dots: Vec::new(),
         }
@@ -113,6 +116,11 @@ impl PartialEq for Data {
 }
 
 impl Data {
+    /// A value as it is read.
+    pub(crate) fn read(&self, value: f64) -> String {
+        self.exact.unwrap_or(self.format)(value)
+    }
+
     /// How many steps.
     pub(crate) fn steps(&self) -> usize {
         self.edges.len().saturating_sub(1)

@@ -21,7 +21,9 @@ fn table(data: &Data) -> AnyView {
     let filled = |step: &usize| data.series.iter().any(|series| series.at(*step).is_some());
     let row = |step: usize| {
         let cells = data.series.iter().map(|series| {
-            let text = series.at(step).map_or_else(|| "\u{2013}".to_owned(), data.format);
+            let text = series
+                .at(step)
+                .map_or_else(|| "\u{2013}".to_owned(), |value| data.read(value));
             view! { <td class="num">{text}</td> }
         });
         let time = moment(data.moment(step as f64));

@@ -21,10 +21,11 @@ pub(crate) fn save_parts(parts: &js_sys::Array, media_type: &str, name: &str) {
 }
 
 /// Offers the pixels of a canvas as a PNG.
-pub(crate) fn save_png(canvas: &HtmlCanvasElement, name: &'static str) {
+pub(crate) fn save_png(canvas: &HtmlCanvasElement, name: String) {
+    let kept = name.clone();
     let save = Closure::once_into_js(move |blob: Option<Blob>| {
-        if blob.and_then(|blob| offer(&blob, name).ok()).is_none() {
-            leptos::logging::error!("{name} cannot be saved");
+        if blob.and_then(|blob| offer(&blob, &kept).ok()).is_none() {
+            leptos::logging::error!("{kept} cannot be saved");
         }
     });
     if let Err(error) = canvas.to_blob(save.unchecked_ref()) {

@@ -11,30 +11,55 @@ pub(super) fn whole(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// Pico-dollars as a chart has them.
-pub(super) fn money(x: f64) -> String {
-    format::cost(x.round() as i64)
+/// How the values of a chart are written: on its axis, and where one is read.
+pub(super) struct Unit {
+    /// In a few digits.
+    pub short: fn(f64) -> String,
+    /// To the last digit.
+    pub exact: fn(f64) -> String,
 }
 
-pub(super) fn count(x: f64) -> String {
-    format::count(x.round() as i64)
-}
+/// Pico-dollars.
+pub(super) const MONEY: Unit = Unit {
+    short: |x| format::cost(x.round() as i64),
+    exact: |x| dollars(x.round() as i64),
+};
+/// Tokens, calls.
+pub(super) const COUNT: Unit = Unit {
+    short: |x| format::count(x.round() as i64),
+    exact: |x| format::integer(x.round() as i64),
+};
+/// Nanoseconds.
+pub(super) const TIME: Unit = Unit {
+    short: |x| match x.round() as i64 {
+        0 => "0".to_owned(),
+        ns => format::duration(ns),
+    },
+    exact: |x| format::duration_exact(x.round() as i64),
+};
+/// Micrograms.
+pub(super) const CARBON: Unit = Unit {
+    short: |x| format::carbon(x.round() as i64),
+    exact: |x| format!("{} \u{b5}g", format::integer(x.round() as i64)),
+};
+/// A part of one.
+pub(super) const RATE: Unit = Unit {
+    short: |x| format::percent((x * 1e6).round() as i64, 1_000_000),
+    exact: |x| format!("{:.3} %", x * 100.0),
+};
 
-pub(super) fn time(x: f64) -> String {
-    if x == 0.0 {
-        "0".to_owned()
-    } else {
-        format::duration(x.round() as i64)
-    }
-}
-
-pub(super) fn carbon(x: f64) -> String {
-    format::carbon(x.round() as i64)
-}
-
-/// A part of one as percent.
-pub(super) fn rate(x: f64) -> String {
-    format::percent((x * 1e6).round() as i64, 1_000_000)
+/// Pico-dollars as dollars to the last digit that is not 0.
+fn dollars(pico: i64) -> String {
+    let (whole, rest) = (pico / format::DOLLAR, (pico % format::DOLLAR).unsigned_abs());
+    let rest = format!("{rest:012}");
+    let least = if whole == 0 { 4 } else { 2 };
+    let digits = rest.trim_end_matches('0').len().max(least);
+    let sign = if pico < 0 && whole == 0 { "\u{2212}" } else { "" };
+    format!(
+        "{sign}${}.{}",
+        format::integer(whole),
+        rest.get(..digits).unwrap_or_default()
+    )
 }
 
 /// A figure that a chart shows over time.
@@ -45,8 +70,8 @@ pub(super) struct Measure {
     pub title: &'static str,
     /// Of some calls.
     pub value: fn(&UsageMeasures) -> Option<f64>,
-    /// As text.
-    pub format: fn(f64) -> String,
+    /// How it is written.
+    pub unit: Unit,
     /// Sums are stacked, quantiles are lines.
     pub kind: Kind,
 }
@@ -61,49 +86,49 @@ pub(super) const MEASURES: [Measure; 7] = [
         word: "cost",
         title: "Cost",
         value: |m| float(m.cost_pico_usd),
-        format: money,
+        unit: MONEY,
         kind: Kind::Stacked,
     },
     Measure {
         word: "tokens",
         title: "Tokens",
         value: |m| float(m.tokens.total),
-        format: count,
+        unit: COUNT,
         kind: Kind::Stacked,
     },
     Measure {
         word: "calls",
         title: "Calls",
         value: |m| Some(m.calls as f64),
-        format: count,
+        unit: COUNT,
         kind: Kind::Stacked,
     },
     Measure {
         word: "errors",
         title: "Failed calls",
         value: |m| Some(m.errors as f64),
-        format: count,
+        unit: COUNT,
         kind: Kind::Stacked,
     },
     Measure {
         word: "latency",
         title: "Call latency p95",
         value: |m| float(m.latency_ns.p95),
-        format: time,
+        unit: TIME,
         kind: Kind::Lines,
     },
     Measure {
         word: "first",
         title: "First token p95",
         value: |m| float(m.time_to_first_token_ns.p95),
-        format: time,
+        unit: TIME,
         kind: Kind::Lines,
     },
     Measure {
         word: "carbon",
         title: "Carbon",
         value: |m| float(m.carbon_ug),
-        format: carbon,
+        unit: CARBON,
         kind: Kind::Stacked,
     },
 ];
@@ -323,3 +348,38 @@ pub(super) const COLUMNS: [Column; 20] = [
         |g| part(Some(whole(g.measures.errors)), Some(whole(g.measures.calls))),
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_read_to_the_last_digit() {
+        let money = [
+            4_000_000_000_i64,
+            1,
+            2_990_000_000_000,
+            1_234_567_000_000_000_001,
+            0,
+        ]
+        .map(dollars);
+        assert_eq!(
+            money,
+            [
+                "$0.0040",
+                "$0.000000000001",
+                "$2.99",
+                "$1,234,567.000000000001",
+                "$0.0000"
+            ]
+        );
+        assert_eq!((COUNT.exact)(61_400_001.0), "61,400,001");
+        assert_eq!((RATE.exact)(0.0123), "1.230 %");
+    }
+
+    #[test]
+    fn what_was_not_known_is_all_new_and_what_is_not_known_is_nothing() {
+        assert_eq!(difference(None, Some(2 * format::DOLLAR)), "+$2.00");
+        assert_eq!(difference(Some(2 * format::DOLLAR), None), NOTHING);
+    }
+}

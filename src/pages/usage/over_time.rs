@@ -1,12 +1,12 @@
 //! The charts of a report, as series. Pure.
 
-use super::measure::{MEASURES, Measure, carbon, count, money, rate, time, whole};
+use super::measure::{CARBON, COUNT, MEASURES, MONEY, Measure, RATE, TIME, Unit, whole};
 use super::selection::filter_of;
 use crate::charts::{Data, Kind, Series, hue};
 use meshscope_api::{Params, UsageGroup, UsageHeatMap, UsageKey, UsageReport, UsageTotals};
 use meshscope_layout::format;
 
-fn data(report: &UsageReport, kind: Kind, format: fn(f64) -> String, series: Vec<Series>) -> Data {
+fn data(report: &UsageReport, kind: Kind, unit: &Unit, series: Vec<Series>) -> Data {
     Data {
         kind,
         edges: report.bounds.clone(),
@@ -15,7 +15,8 @@ fn data(report: &UsageReport, kind: Kind, format: fn(f64) -> String, series: Vec
             .into_iter()
             .filter(|series| series.values.iter().any(Option::is_some))
             .collect(),
-        format,
+        format: unit.short,
+        exact: Some(unit.exact),
         ..Data::default()
     }
 }
@@ -61,7 +62,7 @@ pub(super) fn groups(report: &UsageReport, measure: &Measure, key: Option<&Usage
         series
     };
     let series = report.groups.iter().enumerate().map(group).collect();
-    data(report, measure.kind, measure.format, series)
+    data(report, measure.kind, &measure.unit, series)
 }
 
 /// Tokens by class, none of them in two.
@@ -94,7 +95,7 @@ pub(super) fn classes(report: &UsageReport) -> Data {
         .iter()
         .enumerate()
         .map(|(hue, (name, class))| line(report, name, hue, *class));
-    data(report, Kind::Stacked, count, series.collect())
+    data(report, Kind::Stacked, &COUNT, series.collect())
 }
 
 /// How much went on.
@@ -104,7 +105,7 @@ pub(super) fn activity(report: &UsageReport) -> Data {
         line(report, "runs", 1, |t| Some(t.runs as f64)),
         line(report, "sessions", 2, |t| Some(t.sessions as f64)),
     ];
-    data(report, Kind::Lines, count, series)
+    data(report, Kind::Lines, &COUNT, series)
 }
 
 /// Quantiles of the latency of runs.
@@ -114,7 +115,7 @@ pub(super) fn run_latency(report: &UsageReport) -> Data {
         line(report, "p95", 1, |t| t.run_latency_ns.p95.map(|ns| ns as f64)),
         line(report, "p99", 2, |t| t.run_latency_ns.p99.map(|ns| ns as f64)),
     ];
-    data(report, Kind::Lines, time, series)
+    data(report, Kind::Lines, &TIME, series)
 }
 
 /// Quantiles of the latency of calls, and of their first token.
@@ -133,7 +134,7 @@ pub(super) fn call_latency(report: &UsageReport) -> Data {
             t.measures.time_to_first_token_ns.p95.map(|ns| ns as f64)
         }),
     ];
-    data(report, Kind::Lines, time, series)
+    data(report, Kind::Lines, &TIME, series)
 }
 
 fn share(part: u64, of: u64) -> Option<f64> {
@@ -153,7 +154,7 @@ pub(super) fn trouble(report: &UsageReport) -> Data {
             share(t.measures.errors, t.measures.calls)
         }),
     ];
-    data(report, Kind::Lines, rate, series)
+    data(report, Kind::Lines, &RATE, series)
 }
 
 /// All tokens over time, a series a group.
@@ -171,7 +172,7 @@ pub(super) fn cost_per_run(report: &UsageReport) -> Data {
     data(
         report,
         Kind::Lines,
-        money,
+        &MONEY,
         vec![line(report, "cost of a run", 0, each)],
     )
 }
@@ -179,7 +180,7 @@ pub(super) fn cost_per_run(report: &UsageReport) -> Data {
 /// Carbon over time.
 pub(super) fn carbon_over_time(report: &UsageReport) -> Data {
     let series = line(report, "carbon", 5, |t| t.measures.carbon_ug.map(|ug| ug as f64));
-    data(report, Kind::Stacked, carbon, vec![series])
+    data(report, Kind::Stacked, &CARBON, vec![series])
 }
 
 /// Classes of durations that one row of the heat map takes together: the map has quarters of doublings.
@@ -204,7 +205,8 @@ pub(super) fn heat(map: &UsageHeatMap) -> Data {
         kind: Kind::Heat,
         edges: map.bounds.clone(),
         series,
-        format: count,
+        format: COUNT.short,
+        exact: Some(COUNT.exact),
         ..Data::default()
     }
 }

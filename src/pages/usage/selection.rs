@@ -9,7 +9,7 @@ use leptos_router::hooks::use_query_map;
 use meshscope_api::{Params, UsageGroupBy, UsageKey, UsageReport};
 
 /// Filters of the page besides project, room and time.
-pub(super) const FILTERS: [&str; 16] = [
+pub(super) const FILTERS: [&str; 18] = [
     "q",
     "system",
     "session",
@@ -26,6 +26,8 @@ pub(super) const FILTERS: [&str; 16] = [
     "none",
     "where",
     "blocked",
+    "has_error",
+    "status",
 ];
 
 /// Names and values of a query.

@@ -23,7 +23,7 @@ pub(super) fn Save(stage: Stage) -> impl IntoView {
     };
     let png = move |_| {
         let picture = stage.picture().filter(|_| has_rows(stage));
-        let saved = picture.map(|picture| save::save_png(&picture, "trace.png"));
+        let saved = picture.map(|picture| save::save_png(&picture, "trace.png".to_owned()));
         done(saved.is_none().then_some("nothing to save"));
     };
     let svg = move |_| {
