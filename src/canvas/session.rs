@@ -325,7 +325,7 @@ fn measured(p: &mut dyn Painter, s: &Scene<'_>, metric: &Measured, top: f64) {
     for (hue, series) in data.series.iter().enumerate() {
         for (step, value) in series.values.iter().enumerate() {
             let Some(value) = value else { continue };
-            let x = s.view.x_of(data.moment(step));
+            let x = s.view.x_of(data.moment(step as f64));
             let y = base - (value - low) / extent * tall;
             p.rect(s.theme.hue(hue), s.names + x - 1.0, y - 1.0, 3.0, 3.0);
         }

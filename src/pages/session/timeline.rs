@@ -501,7 +501,7 @@ fn use_metric(focus: Focus) -> Memo<Option<Arc<Measured>>> {
             let path = format!("metrics/{}", meshscope_api::params::encode(&name));
             let detail =
                 ask::<MetricDetail>(path, metrics::asked(&which, metrics::SERIES), origin, abort).await?;
-            let data = charts::metric(&detail, plain);
+            let data = charts::metric(&detail, charts::Show::Increase, plain);
             Ok(data.map(|data| Arc::new(Measured { name, data })))
         },
     );
