@@ -27,15 +27,7 @@ macro_rules! later {
     ($name:ident in $chunk:ident: $page:expr) => {
         pub(crate) fn $name() -> leptos::prelude::AnyView {
             #[cfg(feature = "split")]
-<<<<<<< HEAD
             #[leptos::wasm_split::wasm_split($chunk, wasm_split_path = leptos::wasm_split, fallible)]
-=======
-            #[leptos::wasm_split::wasm_split(
-                                                        $chunk,
-                                                        wasm_split_path = leptos::wasm_split,
-                                                        fallible
-                                                    )]
->>>>>>> records
             fn page() -> Result<leptos::prelude::AnyView, crate::pages::later::Missing> {
                 Ok(leptos::prelude::IntoAny::into_any($page()))
             }
