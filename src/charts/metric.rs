@@ -1,7 +1,6 @@
 //! A metric as a chart: by its type, and for counters as asked. Pure.
 
 use super::data::{Data, Dot, Kind, Series};
-use crate::canvas::surface::mark;
 use meshscope_analysis::distribution::{Distribution, Growth};
 use meshscope_analysis::metric::{Increases, Reading};
 use meshscope_api::{MetricDetail, MetricSample, MetricSeries};
@@ -98,7 +97,6 @@ pub(crate) fn what(kind: MetricKind, show: Show) -> &'static str {
 /// A metric over time: of a gauge the median of each column of pixels in a band from its least to its
 /// greatest, of a sum what is asked for, of a histogram its quantiles over a heat map, of a summary its mean.
 pub(crate) fn metric(detail: &MetricDetail, show: Show, format: fn(f64) -> String) -> Option<Data> {
-    mark("chart reduce");
     let reading = Reading {
         kind: detail.metric.kind,
         temporality: detail.metric.temporality,

@@ -1,5 +1,6 @@
 //! Metrics: every name, and the series of the chosen one.
 
+use crate::canvas::surface::mark;
 use crate::charts::{self, Chart, Show};
 use crate::client::{self, use_fetch};
 use crate::components::onboarding::Onboarding;
@@ -110,6 +111,7 @@ fn One(name: Memo<Option<String>>) -> impl IntoView {
         <div class="stack">
             <div class="row"><Counters /></div>
             <Fetched fetch=metric what="the series" content=move |detail: &MetricDetail| {
+                mark("chart reduce");
                 let Some(data) = charts::metric(detail, show.get(), plain) else {
                     return view! { <div class="empty"><h2>"No points in this range"</h2></div> }.into_any();
                 };
