@@ -28,10 +28,10 @@ macro_rules! later {
         pub(crate) fn $name() -> leptos::prelude::AnyView {
             #[cfg(feature = "split")]
             #[leptos::wasm_split::wasm_split(
-                                                                $chunk,
-                                                                wasm_split_path = leptos::wasm_split,
-                                                                fallible
-                                                            )]
+                                                                        $chunk,
+                                                                        wasm_split_path = leptos::wasm_split,
+                                                                        fallible
+                                                                    )]
             fn page() -> Result<leptos::prelude::AnyView, crate::pages::later::Missing> {
                 Ok(leptos::prelude::IntoAny::into_any($page()))
             }
