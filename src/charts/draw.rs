@@ -93,11 +93,9 @@ pub(super) fn draw(
     if let Some(heat) = &data.heat {
         let rows = heat.edges.len().saturating_sub(1).max(1);
         let counts = heat.counts.iter().enumerate();
-        cells(
-            area,
-            theme,
-            counts.map(|(at, count)| (at / rows, at % rows, *count)),
-        )?;
+        let counts = counts.map(|(at, count)| (at / rows, at % rows, *count));
+        // Grey, so that the lines over it are seen.
+        cells(area, ink(theme, hue::REST), 0.6, counts)?;
     }
     match data.kind {
         Kind::Stacked => bars(area, data, theme, &is_shown)?,
@@ -108,7 +106,12 @@ pub(super) fn draw(
                 let cell = move |(step, value): (usize, &Option<f64>)| (step, row, value.unwrap_or(0.0));
                 values.into_iter().map(cell).collect::<Vec<_>>()
             };
-            cells(area, theme, data.series.iter().enumerate().flat_map(row))?;
+            cells(
+                area,
+                ink(theme, 0),
+                1.0,
+                data.series.iter().enumerate().flat_map(row),
+            )?;
         }
     }
     let bottom = data.place(0.0);
@@ -194,18 +197,20 @@ fn lines(
     Ok(())
 }
 
-/// Cells as (step, row, count): the fuller, the stronger.
+/// Cells as (step, row, count): the fuller, the stronger, up to `most` of the colour.
 fn cells(
     area: &Area<'_, '_>,
-    theme: &Theme,
+    color: RGBColor,
+    most: f64,
     cells: impl Iterator<Item = (usize, usize, f64)>,
 ) -> Result<(), Failure> {
     let cells: Vec<_> = cells.filter(|(_, _, count)| *count > 0.0).collect();
     let fullest = cells.iter().map(|(_, _, count)| *count).fold(1.0, f64::max);
-    let hue = ink(theme, 0);
     for (step, row, count) in cells {
         // By the root: of counts that differ a hundredfold the small ones must be seen.
-        let style = hue.mix(0.12 + 0.88 * (count / fullest).sqrt()).filled();
+        let style = color
+            .mix((0.12 + 0.88 * (count / fullest).sqrt()) * most)
+            .filled();
         let (x, y) = (step as f64, row as f64);
         area.draw(&Rectangle::new([(x, y), (x + 1.0, y + 1.0)], style))?;
     }

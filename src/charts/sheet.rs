@@ -124,6 +124,25 @@ impl DrawingBackend for Sheet<'_> {
         Ok(())
     }
 
+    /// Of corners: plotters' own circles are made of lines, and look it.
+    fn draw_circle<S: BackendStyle>(
+        &mut self,
+        center: BackendCoord,
+        radius: u32,
+        style: &S,
+        _fill: bool,
+    ) -> Drawn {
+        let ((x, y), radius) = (self.css(center), f64::from(radius) / self.ratio);
+        let corner = |n: u32| {
+            let (sin, cos) = (f64::from(n) * std::f64::consts::TAU / 16.0).sin_cos();
+            (x + radius * cos, y + radius * sin)
+        };
+        let corners: Vec<_> = (0..16).map(corner).collect();
+        let ink = self.ink(style.color());
+        self.painter.polygon(&ink, &corners);
+        Ok(())
+    }
+
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, at: BackendCoord) -> Drawn {
         let ((x, y), size) = (self.css(at), style.size() / self.ratio);
         let ink = self.ink(style.color());

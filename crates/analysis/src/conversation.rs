@@ -20,7 +20,9 @@ const NORMALISED: usize = 64 * 1024;
 /// A span with what it carries. Spans without messages tell whose the others are.
 #[derive(Debug, Clone, Default)]
 pub struct Spoken {
-    /// Identity.
+    /// Its trace; with `span_id` its identity.
+    pub trace_id: TraceId,
+    /// Its id within the trace.
     pub span_id: SpanId,
     /// The span above it.
     pub parent_span_id: Option<SpanId>,
@@ -124,7 +126,7 @@ struct Known {
 
 struct Talk<'a> {
     spans: &'a [Spoken],
-    places: HashMap<SpanId, usize>,
+    places: HashMap<(TraceId, SpanId), usize>,
     /// What each agent's conversation holds, in the order in which it came.
     threads: HashMap<&'a str, Vec<Known>>,
     /// Spans in which a message was seen, by its hash and direction.
@@ -139,7 +141,7 @@ impl<'a> Talk<'a> {
             places: spans
                 .iter()
                 .enumerate()
-                .map(|(at, span)| (span.span_id, at))
+                .map(|(at, span)| ((span.trace_id, span.span_id), at))
                 .collect(),
             threads: HashMap::new(),
             seen: HashMap::new(),
@@ -150,8 +152,8 @@ impl<'a> Talk<'a> {
     /// The spans above one, the nearest first.
     fn above(&self, span: usize) -> impl Iterator<Item = usize> + '_ {
         let parent = |at: &usize| {
-            let parent = self.spans.get(*at)?.parent_span_id?;
-            self.places.get(&parent).copied()
+            let span = self.spans.get(*at)?;
+            self.places.get(&(span.trace_id, span.parent_span_id?)).copied()
         };
         std::iter::successors(Some(span), parent).skip(1).take(LEVELS)
     }

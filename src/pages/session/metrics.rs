@@ -56,7 +56,7 @@ pub(super) fn panel(focus: Focus) -> AnyView {
                 view! { <button class="more" on:click=move |_| shown.update(|shown| *shown += PAGE)>{format!("Show more of {all}")}</button> }
             })
         };
-        view! { <div class="multiples">{pictures}</div>{more} }.into_any()
+        view! { <div class="session-metrics">{pictures}</div>{more} }.into_any()
     };
     view! { <div class="panel view metrics-view"><div class="attributes-scroll">{view! { <Fetched fetch=list what="metrics" content /> }}</div></div> }
         .into_any()

@@ -95,7 +95,14 @@ pub(crate) fn turn_view(turn: &Turn, first: i64, shown: Option<Shown>) -> AnyVie
             "other"
         }
     );
-    let who = turn.message.name.clone().or_else(|| turn.agent.clone());
+    // Whose message it is; of one that an agent was given, whom it was for.
+    let given = matches!(role.as_str(), "user" | "system");
+    let agent = |agent: String| if given { format!("to {agent}") } else { agent };
+    let who = turn
+        .message
+        .name
+        .clone()
+        .or_else(|| turn.agent.clone().map(agent));
     let mut facts: Vec<String> = Vec::new();
     facts.extend(who.filter(|who| *who != role));
     facts.extend(turn.model.clone().filter(|_| turn.duration_ns.is_some()));

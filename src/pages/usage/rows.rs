@@ -7,7 +7,7 @@ use crate::client::{self, Fetch};
 use crate::components::badge::SystemBadge;
 use crate::components::fact::Fact;
 use crate::components::states::Fetched;
-use crate::components::time_text::TimeText;
+use crate::components::time_text::{TimeText, moment};
 use crate::state::{param, use_href, use_patch};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -65,6 +65,10 @@ fn panel(order: String, cell: String) -> AnyView {
         .map(|(name, value)| match name.as_str() {
             "none" => format!("without {value}"),
             "where" => value,
+            "from" | "to" => match value.parse() {
+                Ok(ns) => format!("{name} {}", moment(ns)),
+                Err(_) => format!("{name} {value}"),
+            },
             _ => format!("{name} {value}"),
         });
     let said = said.collect::<Vec<_>>().join(" \u{b7} ");

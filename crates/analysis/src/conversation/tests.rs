@@ -304,3 +304,22 @@ proptest! {
         prop_assert_eq!(retold(&spans), expected);
     }
 }
+
+#[test]
+fn runs_with_the_same_span_ids_keep_their_agents() {
+    let run = |trace: u128, start: i64, name: &str, text: &str| {
+        let root = Spoken {
+            agent: Some(name.to_owned()),
+            ..span(1, 0, (start, start + 10), Operation::InvokeAgent, Vec::new())
+        };
+        let call = chat(2, 1, (start + 1, start + 9), vec![user(text)]);
+        [root, call].map(|span| Spoken {
+            trace_id: TraceId::from_u128(trace),
+            ..span
+        })
+    };
+    let spans = [run(1, 0, "planner", "one"), run(2, 100, "critic", "two")].concat();
+    let told = conversation(None, &spans, false);
+    let agents: Vec<_> = told.turns.iter().map(|turn| turn.agent.as_deref()).collect();
+    assert_eq!(agents, [Some("planner"), Some("critic")]);
+}

@@ -86,6 +86,7 @@ impl Heard {
 
 fn spoken(SpanEntry { span, facts }: &SpanEntry) -> Spoken {
     Spoken {
+        trace_id: span.trace_id,
         span_id: span.span_id,
         parent_span_id: span.parent_span_id,
         start_time: span.start_time,

@@ -22,6 +22,7 @@ use meshscope_telemetry::messages;
 fn conversation_of(detail: &SpanDetail) -> Conversation {
     let m = &detail.meaning;
     let spoken = Spoken {
+        trace_id: detail.trace_id,
         span_id: detail.span_id,
         parent_span_id: None,
         start_time: detail.started_at,
