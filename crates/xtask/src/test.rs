@@ -1,7 +1,7 @@
 //! Everything that is tested, in the order of what it costs to find out.
 
 use crate::command::{Result, cargo, root, run, say, target_dir};
-use crate::setup;
+use crate::{setup, tools};
 use std::time::Instant;
 
 /// Host tests, wasm tests in Chromium, the build that ships, browser tests of the whole.
@@ -52,6 +52,7 @@ pub(crate) fn test() -> Result<()> {
             .env("MESHSCOPE_CHROMIUM", &browser.chromium)
             .env("MESHSCOPE_CHROMEDRIVER", &browser.driver)
             .env("MESHSCOPE_SCREENSHOTS", &screenshots)
+            .env("MESHSCOPE_AXE", tools::axe()?)
             .current_dir(root()))
     })?;
     for (name, seconds) in times {

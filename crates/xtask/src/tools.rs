@@ -34,6 +34,13 @@ const DUCKDB: Archive = Archive {
     sha256: "1b9f82478539bb9a1d1df44bd103121a12ae52142c07158dc52b97d2ec1d69ff",
 };
 
+/// What checks the pages for people who cannot see or point.
+const AXE: Archive = Archive {
+    package: "axe-core",
+    version: "4.14.1",
+    sha256: "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745",
+};
+
 /// The directory of the tools.
 fn cache() -> Result<PathBuf> {
     cache_of("tools")
@@ -161,6 +168,13 @@ pub(crate) fn wasm_opt() -> Result<PathBuf> {
         ));
     }
     Ok(bin)
+}
+
+/// The script of axe-core.
+pub(crate) fn axe() -> Result<PathBuf> {
+    let dir = cache()?.join(format!("axe-core-{}", AXE.version));
+    once(&dir, |into| unpack(&AXE, into))?;
+    Ok(dir.join("package/axe.min.js"))
 }
 
 /// Puts the prebuilt libduckdb where `.cargo/config.toml` says the linker finds it.

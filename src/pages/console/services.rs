@@ -55,7 +55,7 @@ pub(crate) fn ServicesTab() -> impl IntoView {
             let alive = list.services.iter().filter(|service| now - service.last_at < QUIET).count();
             view! {
                 <div class="sub">{format!("{alive} alive \u{b7} {} quiet \u{b7} last 24 hours", list.services.len() - alive)}</div>
-                <div class="panel scroll">
+                <div class="panel scroll" tabindex="0">
                     <table class="list services">
                         <thead><tr>
                             <th>"Service"</th><th>"State"</th><th>"Instance"</th><th>"Version"</th><th>"Host"</th><th>"SDK"</th>

@@ -351,7 +351,7 @@ fn count_view(
             transform=format!("translate({x:.1} {y:.1})") on:click=move |_| choose.run((None, first)) on:keydown=typed>
             <title>{about.join(" \u{b7} ")}</title>
             <rect x=-half y="-9" width=half * 2.0 height="18" rx="9" />
-            <text text-anchor="middle" dominant-baseline="central">{count}</text>
+            <text aria-hidden="true" text-anchor="middle" dominant-baseline="central">{count}</text>
         </g>
     }
 }
@@ -417,9 +417,9 @@ fn node_view(
             on:click=move |_| choose.run((Some(at), first)) on:keydown=typed>
             <title>{said}</title>
             <rect width=place.width height=NODE_HEIGHT rx="6" />
-            <text class="sign" x="12" y="17" dominant-baseline="central">{sign}</text>
-            <text class="name" x="27" y="17" dominant-baseline="central">{short(node)}{mark}</text>
-            <text class="figures" x="12" y="33" dominant-baseline="central">{figures(node)}</text>
+            <text aria-hidden="true" class="sign" x="12" y="17" dominant-baseline="central">{sign}</text>
+            <text aria-hidden="true" class="name" x="27" y="17" dominant-baseline="central">{short(node)}{mark}</text>
+            <text aria-hidden="true" class="figures" x="12" y="33" dominant-baseline="central">{figures(node)}</text>
         </g>
     }
 }
