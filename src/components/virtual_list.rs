@@ -105,7 +105,7 @@ pub(crate) fn VirtualList(
         )
     };
     view! {
-        <div class="vlist" tabindex="0" node_ref=place on:scroll=move |_| measure()>
+        <div class="vlist" node_ref=place on:scroll=move |_| measure()>
             {children()}
             <div class="vlist-all" style=height role="presentation">
                 <div class="vlist-rows" style=offset role="presentation">

@@ -107,6 +107,7 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             )
         };
         rows::list(rows::Rows {
+            role: "grid",
             class: "grid events",
             label: "Lifecycle events",
             heads: &HEADS,

@@ -129,6 +129,7 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             )
         };
         rows::list(rows::Rows {
+            role: "grid",
             class: "grid usage-rows",
             label: "Calls of the ledger",
             heads: &HEADS,

@@ -125,6 +125,7 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             )
         };
         rows::list(rows::Rows {
+            role: "grid",
             class: "grid records",
             label: "Log records",
             heads: &HEADS,

@@ -11,6 +11,8 @@ pub(super) type MakeRow = Arc<dyn Fn(usize) -> AnyView + Send + Sync>;
 
 /// What a list is made of.
 pub(super) struct Rows {
+    /// `grid`, or `treegrid` where rows open.
+    pub role: &'static str,
     /// Its classes.
     pub class: &'static str,
     /// What it is, for those who hear the page.
@@ -28,6 +30,7 @@ pub(super) struct Rows {
 /// The list. Where there is a playhead it shows the latest rows.
 pub(super) fn list(rows: Rows) -> AnyView {
     let Rows {
+        role,
         class,
         label,
         heads,
@@ -51,7 +54,7 @@ pub(super) fn list(rows: Rows) -> AnyView {
     };
     let heads = heads.iter().map(head).collect_view();
     view! {
-        <div class=class role="grid" tabindex="0" aria-label=label aria-rowcount=move || (count.get() + 1).to_string()
+        <div class=class role=role tabindex="0" aria-label=label aria-rowcount=move || (count.get() + 1).to_string()
             data-rows=move || count.get().to_string()>
             <VirtualList count version shown row=make>
                 <div class="grid-row grid-head" role="row">{heads}</div>

@@ -70,6 +70,7 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             )
         };
         rows::list(rows::Rows {
+            role: "treegrid",
             class: "grid runs",
             label: "Runs",
             heads: &HEADS,
