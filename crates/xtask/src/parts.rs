@@ -17,7 +17,7 @@ pub(crate) const RUSTFLAGS: &str = "--cfg erase_components -Clink-args=--emit-re
 /// The name before the hash that trunk gives to the wasm and its JavaScript.
 const NAME: &str = "meshscope-studio";
 
-/// What wasm-opt may use: what every browser of the last three years has.
+/// How small, and which features of wasm may be used: those that `index.html` names for trunk.
 const OPTIMISE: [&str; 9] = [
     "-Oz",
     "--strip-debug",
