@@ -4,7 +4,7 @@
 //! With the feature `split` each [`later!`] is a place at which `cargo xtask build` cuts the wasm;
 //! without it (`trunk serve`, `trunk build`) the pages are part of the one file.
 
-use crate::components::states::Failed;
+use crate::components::states::{Failed, Loading};
 use leptos::prelude::*;
 use leptos::reactive::computed::ScopedFuture;
 use leptos::task::spawn_local;
@@ -75,7 +75,7 @@ where
                 let ask = ask.clone();
                 view! { <Failed problem retry=Callback::new(move |()| ask()) /> }.into_any()
             }
-            None => ().into_any(),
+            None => view! { <Loading what="the page" /> }.into_any(),
         }
     };
     shown.into_any()

@@ -511,3 +511,32 @@ async fn every_page_fits_both_screens_in_both_themes() {
     );
     browser.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_does_not_come_is_told_and_asked_for_again() {
+    let server = Server::start();
+    let browser = Browser::start().await;
+    browser.page.goto(&server.studio).await.unwrap();
+    let block = async |urls: &[&str]| {
+        let cdp = browser.page.cdp();
+        cdp.send_raw("Network.enable", serde_json::json!({}))
+            .await
+            .unwrap();
+        let blocked = serde_json::json!({"urls": urls});
+        cdp.send_raw("Network.setBlockedURLs", blocked).await.unwrap();
+    };
+    block(&["*split_usage*"]).await;
+    let usage = browser.page.find(By::Css("a[href$='/usage']")).await.unwrap();
+    usage.click().await.unwrap();
+    browser.sees("A part of the studio could not be downloaded").await;
+    block(&[]).await;
+    let again = browser.page.find(By::Css("main .failed button")).await.unwrap();
+    again.click().await.unwrap();
+    browser
+        .until(
+            "the page",
+            "return document.querySelector('main h1')?.innerText === 'Usage'",
+        )
+        .await;
+    browser.stop().await;
+}
