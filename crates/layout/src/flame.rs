@@ -46,10 +46,11 @@ impl Flame {
     #[must_use]
     pub fn build(columns: &SpanColumns, tree: &Tree, now: i64) -> Self {
         let lane = Packing::new(columns, tree, now).lanes(tree);
-        let start = |row: &u32| columns.start_time.get(*row as usize).copied();
+        // The end decides between a moment and the bar that starts with it, so that ends rise as well.
+        let times = |row: &u32| drawn_times(columns, *row as usize, now);
         let mut by_start: Vec<u32> = (0..tree.len() as u32).collect();
-        if !by_start.is_sorted_by_key(start) {
-            by_start.sort_by_key(start);
+        if !by_start.is_sorted_by_key(times) {
+            by_start.sort_by_key(times);
         }
         let flags = |row: u32| columns.flags.get(row as usize).copied().unwrap_or(0);
         Self {
@@ -217,6 +218,16 @@ mod tests {
             (flame.lanes(), flame.lane_of(4), flame.lane_of(9)),
             (5, Some(4), None)
         );
+    }
+
+    #[test]
+    fn a_bar_is_found_though_a_moment_in_its_lane_starts_with_it() {
+        // The moment's block begins with its child, long before: it takes the lane first.
+        let c = columns(&[(1, 0, 57, 10), (2, 0, 57, 0), (3, 2, 1, 0)]);
+        let flame = flame(&c);
+        let view = TimeView::new(0, 100, 100.0);
+        assert_eq!((flame.lane_of(0), flame.lane_of(1)), (Some(0), Some(0)));
+        assert_eq!(flame.hit(&c, &view, 0, 63.0), Some(0));
     }
 
     #[test]

@@ -41,7 +41,8 @@ pub(crate) trait Bars {
 }
 
 impl Lanes {
-    /// Sorts items (0, 1, 2, ...) into lanes; `by_start` gives them by start.
+    /// Sorts items (0, 1, 2, ...) into lanes; `by_start` gives them by start, a moment before what
+    /// starts with it, so that ends rise along a lane as starts do.
     pub(crate) fn new(
         lane_of: &[u32],
         by_start: impl Iterator<Item = u32>,
