@@ -103,6 +103,15 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
             println!("       {wrong}");
             failures.push(wrong);
         }
+        if kill == kills && failures.is_empty() {
+            failures = audit::blind_spots(&server, &mut clients, dice)?;
+            failures.iter().for_each(|blind| println!("       {blind}"));
+            if failures.is_empty() {
+                println!(
+                    "  shown a ledger with a request more and one with a request less, the audit saw both"
+                );
+            }
+        }
         server.kill()?;
         // What comes after a loss is loss again.
         if !failures.is_empty() {

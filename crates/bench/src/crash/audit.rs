@@ -173,6 +173,33 @@ pub(super) fn audit(
     Ok(report)
 }
 
+/// Shows the audit of each kind of record a ledger with one request more than was sent, which is as if
+/// that had been lost, and one with one less, which is as if that were there twice; returns what it
+/// did not see.
+pub(super) fn blind_spots(server: &Server, clients: &mut [Client], dice: u64) -> Result<Vec<String>, String> {
+    let mut unseen = Vec::new();
+    for kind in [Kind::Spans, Kind::Logs, Kind::Points] {
+        let sent = |client: &Client| client.kind == kind && !client.acknowledged.is_empty();
+        let Some(at) = clients.iter().position(sent) else {
+            continue;
+        };
+        let honest = clients[at].acknowledged.clone();
+        let more = honest.iter().copied().chain([clients[at].never_sent()]).collect();
+        let less = honest[1..].to_vec();
+        for (planted, ledger) in [("lost", more), ("doubled", less)] {
+            clients[at].acknowledged = ledger;
+            let wrong = audit(server, clients, false, dice)?.wrong;
+            if !wrong.iter().any(|wrong| wrong.starts_with(planted)) {
+                unseen.push(format!(
+                    "blind: {kind:?} that were {planted} would not be seen: {wrong:?}"
+                ));
+            }
+        }
+        clients[at].acknowledged = honest;
+    }
+    Ok(unseen)
+}
+
 /// Reads everything back through the lists.
 fn read_back(
     server: &Server,

@@ -65,6 +65,11 @@ impl Client {
         }
     }
 
+    /// The number of a request that was never sent.
+    pub(super) fn never_sent(&self) -> u64 {
+        self.next
+    }
+
     /// The records of a request, by number.
     pub(super) fn records(request: u64) -> std::ops::Range<u64> {
         request * BATCH..(request + 1) * BATCH

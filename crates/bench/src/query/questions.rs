@@ -45,12 +45,15 @@ pub(super) const QUESTIONS: &[Question] = &[
     }),
     question("sessions, second page", sessions_second_page),
     question("sessions with errors", |w, api, d| {
-        let keep = |n| w.book.session(n).errors > 0;
-        sessions(w, api, w.until_anywhere(d), "&has_error=true", keep)
+        let over = w.until_anywhere(d);
+        // What lies in the range decides, of a session that goes on behind it too.
+        let keep = |n| w.runs_in(n, over).any(|run| w.book.trace(run).errors > 0);
+        sessions(w, api, over, "&has_error=true", keep)
     }),
     question("sessions with blocked steps", |w, api, d| {
-        let keep = |n| w.book.session(n).blocked > 0;
-        sessions(w, api, w.until_anywhere(d), "&blocked=true", keep)
+        let over = w.until_anywhere(d);
+        let keep = |n| w.runs_in(n, over).any(|run| w.book.trace(run).blocked > 0);
+        sessions(w, api, over, "&blocked=true", keep)
     }),
     question("sessions of a cost", |w, api, d| {
         let millionths = 40_000 + d.below(400_000) as i64;
@@ -98,18 +101,18 @@ pub(super) const QUESTIONS: &[Question] = &[
     question("attribute above (app.score)", |w, api, d| {
         let (score, over) = (985 + d.below(14), w.until_anywhere(d));
         let more = attr(&format!("app.score>{}", score as f64 / 1e3));
-        let keep = |n| w.has_span(n, |step| step.score > score);
+        let keep = |n| w.has_span(n, over, |step| step.score > score);
         traces(w, api, over, &more, keep)
     }),
     question("attribute holds text (url.path)", |w, api, d| {
         let (document, over) = (d.below(DOCUMENTS), w.all());
         let more = attr(&format!("url.path~{}", &document_path(document)[3..]));
-        let keep = |n| w.has_span(n, |step| step.act == Act::Tool { document });
+        let keep = |n| w.has_span(n, over, |step| step.act == Act::Tool { document });
         traces(w, api, over, &more, keep)
     }),
     question("attribute is there (meshscope.blocked)", |w, api, d| {
         let over = w.until_anywhere(d);
-        let keep = |n| w.has_span(n, |step| step.blocked);
+        let keep = |n| w.has_span(n, over, |step| step.blocked);
         traces(w, api, over, &attr("meshscope.blocked"), keep)
     }),
     question("logs, a day", |w, api, d| logs(w, api, w.any_day(d))),

@@ -133,10 +133,15 @@ impl World {
             .collect()
     }
 
-    /// True when a span of the trace is as `is` says, be it in the range or not.
-    pub(crate) fn has_span(&self, trace: u64, is: impl Fn(&Step) -> bool) -> bool {
+    /// The session's traces that are in the range.
+    pub(crate) fn runs_in(&self, session: u64, range: Range) -> impl Iterator<Item = u64> {
+        (session * RUNS..(session + 1) * RUNS).filter(move |trace| self.trace_is_in(*trace, range))
+    }
+
+    /// True when a span of the trace that is in the range is as `is` says.
+    pub(crate) fn has_span(&self, trace: u64, range: Range, is: impl Fn(&Step) -> bool) -> bool {
         let mut spans = (trace * TRACE..(trace + 1) * TRACE).map(|n| self.workload().step(n));
-        spans.any(|step| is(&step))
+        spans.any(|step| step.start < range.to && step.end >= range.from && is(&step))
     }
 
     /// A random span.
