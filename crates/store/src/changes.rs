@@ -1,7 +1,9 @@
 //! Which records a write changed, and what the live stream asks a store for.
 
+use meshscope_analysis::TraceSession;
 use meshscope_api::{LivePoint, LiveSpan, Log};
-use meshscope_model::SpanEntry;
+use meshscope_model::{SpanEntry, TraceId};
+use std::collections::HashMap;
 
 /// A span that a write made or changed.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +27,9 @@ pub struct Changes {
     pub logs: Vec<u32>,
     /// Positions of the metric points.
     pub points: Vec<u32>,
+    /// What all records of the write's traces say of their session, earlier writes' too; traces
+    /// of which none says anything are absent.
+    pub sessions: HashMap<TraceId, TraceSession>,
 }
 
 impl Changes {

@@ -12,8 +12,6 @@ pub mod writer;
 pub use crate::changes::{ChangedSpan, Changes, LiveRecords, StreamPosition};
 pub use crate::duckdb::{DuckDb, Options};
 
-use hashbrown::HashMap;
-use meshscope_analysis::TraceSession;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::prices::{Reprice, RepriceReport, UnpricedModel};
@@ -301,9 +299,6 @@ pub trait Store: Send + Sync + 'static {
     /// changed stands under its latest number only. Session, severity and text may let through
     /// what is not wanted: to look again is the caller's.
     fn since(&self, query: &StreamQuery, after: i64, upto: i64) -> Result<LiveRecords, StoreError>;
-
-    /// What the records of these traces say of their session; those that say nothing are absent.
-    fn trace_sessions(&self, traces: &[TraceId]) -> Result<HashMap<TraceId, TraceSession>, StoreError>;
 
     /// Log records, newest first.
     fn logs(&self, query: &LogQuery, now: i64) -> Result<LogPage, StoreError>;

@@ -567,6 +567,33 @@ fn a_repeat_that_names_a_session_for_the_first_time_is_heard() {
 }
 
 #[test]
+fn a_session_that_is_named_after_a_restart_takes_what_came_before_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || DuckDb::open(dir.path(), &Options::default()).unwrap();
+    let (mut first, mut second, mut root) = (span(7, 1, 1_000), span(7, 2, 2_000), span(7, 3, 500));
+    for (span, session) in [(&mut first, "b"), (&mut second, "a")] {
+        span.facts.origin.fallback_session = Some(session.to_owned());
+    }
+    root.facts.origin.session = Some("named".to_owned());
+    let named = |store: &DuckDb| -> Vec<(String, u32)> {
+        let sessions = sessions(store).into_iter();
+        sessions
+            .map(|session| (session.session_id, session.spans))
+            .collect()
+    };
+    open()
+        .write(&[batch(vec![first.clone(), span(8, 9, 1_000)])])
+        .unwrap();
+    for (span, session, spans) in [(second, "a", 2), (root, "named", 3), (first, "named", 3)] {
+        let store = open();
+        store.write(&[batch(vec![span])]).unwrap();
+        let all = named(&store);
+        assert!(all.contains(&(session.to_owned(), spans)), "{all:?}");
+        assert_eq!(all.len(), 2, "that of the other trace beside it: {all:?}");
+    }
+}
+
+#[test]
 fn a_restart_finds_everything_and_still_counts_once() {
     let dir = tempfile::tempdir().unwrap();
     let names = [

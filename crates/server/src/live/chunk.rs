@@ -5,17 +5,21 @@ use super::frame;
 use super::index::Index;
 use crate::app::now;
 use bytes::Bytes;
+use meshscope_analysis::TraceSession;
 use meshscope_api::{LivePoint, LiveSpan, Log};
 use meshscope_model::{
-    AttributeValue, Attributes, Batch, KeyValue, Link, LogEntry, PointEntry, SpanEntry, SpanEvent,
+    AttributeValue, Attributes, Batch, KeyValue, Link, LogEntry, PointEntry, SpanEntry, SpanEvent, TraceId,
 };
 use meshscope_store::{ChangedSpan, Changes};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 use tokio::sync::OnceCell;
 
 /// How many records one event carries at the most.
 pub(super) const SEGMENT: usize = 500;
+/// Bytes of what a trace says of its session.
+const SESSION: usize = 150;
 /// Bytes of a record's JSON beside its texts, twice: by itself and within an event.
 const ENCODED: usize = 1_000;
 
@@ -86,7 +90,9 @@ impl Chunk {
         let starts = starts.collect();
         let records = changes.len();
         let chunk = Self {
-            weight: batches.iter().map(weigh).sum::<usize>() + records * ENCODED,
+            weight: batches.iter().map(weigh).sum::<usize>()
+                + records * ENCODED
+                + changes.sessions.len() * SESSION,
             starts,
             batches,
             changes,
@@ -122,8 +128,9 @@ impl Chunk {
         &self.batches
     }
 
-    pub(super) fn is_indexed(&self) -> bool {
-        self.index.initialized()
+    /// What the records of its traces say of their sessions.
+    pub(super) fn sessions(&self) -> &HashMap<TraceId, TraceSession> {
+        &self.changes.sessions
     }
 
     pub(super) fn index(&self) -> &OnceCell<Index> {

@@ -1,34 +1,12 @@
 //! Where the records of a commit belong: found once, when the first subscriber asks.
 
 use super::chunk::{Chunk, Record};
-use super::lock;
 use meshscope_analysis::TraceSession;
 use meshscope_api::live::project_of;
 use meshscope_api::stream::Place;
-use meshscope_model::{Origin, System, TraceId};
-use meshscope_store::Store;
+use meshscope_model::{System, TraceId};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
-
-/// How many traces are remembered with their sessions.
-const TRACES: usize = 50_000;
-
-/// The sessions of traces that were asked for lately, as known now. They stay right as long as
-/// every commit is read after them; when one is not, they are forgotten.
-#[derive(Default)]
-pub(super) struct Sessions {
-    traces: HashMap<TraceId, TraceSession>,
-    /// How often they were forgotten: what was asked before must not be remembered after.
-    forgotten: u64,
-}
-
-impl Sessions {
-    pub(super) fn forget(&mut self) {
-        self.traces.clear();
-        self.forgotten += 1;
-    }
-}
+use std::collections::HashMap;
 
 struct OwnPlace {
     project: String,
@@ -89,10 +67,9 @@ struct Key<'a> {
     system: System,
 }
 
-/// Finds the places of a commit's records; asks the store for sessions that it does not know.
-pub(super) fn index(chunk: &Chunk, store: &dyn Store, sessions: &Mutex<Sessions>) -> Index {
-    let calls = calls(chunk);
-    let traces = sessions_of(chunk, &calls, store, sessions);
+/// Finds the places of a commit's records.
+pub(super) fn index(chunk: &Chunk) -> Index {
+    let (calls, traces) = (calls(chunk), chunk.sessions());
     let mut index = Index {
         places: Vec::new(),
         of: Vec::with_capacity(chunk.len()),
@@ -164,68 +141,4 @@ fn calls(chunk: &Chunk) -> HashMap<u64, TraceId> {
     spans
         .filter_map(|entry| Some((entry.facts.call?.key, entry.span.trace_id)))
         .collect()
-}
-
-/// What the spans and log records of a commit say of their traces' sessions.
-fn said(chunk: &Chunk) -> impl Iterator<Item = (TraceId, &Origin)> {
-    chunk.batches().iter().flat_map(|batch| {
-        let spans = batch.spans.iter().map(|e| (e.span.trace_id, &e.facts.origin));
-        let logs = batch
-            .logs
-            .iter()
-            .filter_map(|e| Some((e.record.trace_id?, &e.origin)));
-        spans.chain(logs)
-    })
-}
-
-/// The sessions of the traces whose records do not all name their own.
-fn sessions_of(
-    chunk: &Chunk,
-    calls: &HashMap<u64, TraceId>,
-    store: &dyn Store,
-    sessions: &Mutex<Sessions>,
-) -> HashMap<TraceId, TraceSession> {
-    let points = chunk.batches().iter().flat_map(|batch| &batch.points);
-    let of_points = points.filter(|entry| entry.origin.session.is_none());
-    let of_points = of_points.filter_map(|entry| calls.get(&entry.call?.key).copied());
-    let unnamed = said(chunk).filter(|(_, origin)| origin.session.is_none());
-    let wanted: HashSet<TraceId> = unnamed.map(|(trace_id, _)| trace_id).chain(of_points).collect();
-    let (mut found, unknown, forgotten) = {
-        let mut known = lock(sessions);
-        for (trace_id, origin) in said(chunk) {
-            if let Some(session) = known.traces.get_mut(&trace_id) {
-                session.learn(origin);
-            }
-        }
-        let (remembered, unknown): (Vec<_>, Vec<_>) =
-            wanted.into_iter().partition(|id| known.traces.contains_key(id));
-        let remembered = remembered.into_iter();
-        let found: HashMap<_, _> = remembered
-            .filter_map(|id| Some((id, known.traces.get(&id)?.clone())))
-            .collect();
-        (found, unknown, known.forgotten)
-    };
-    if unknown.is_empty() {
-        return found;
-    }
-    let answer = match store.trace_sessions(&unknown) {
-        Ok(answer) => answer,
-        Err(error) => {
-            tracing::error!(%error, "the sessions of live records are not known");
-            return found;
-        }
-    };
-    let asked = unknown
-        .into_iter()
-        .map(|id| (id, answer.get(&id).cloned().unwrap_or_default()));
-    let asked: Vec<_> = asked.collect();
-    let mut known = lock(sessions);
-    if known.forgotten == forgotten {
-        if known.traces.len() + asked.len() > TRACES {
-            known.forget();
-        }
-        known.traces.extend(asked.iter().cloned());
-    }
-    found.extend(asked);
-    found
 }

@@ -12,7 +12,6 @@ pub(crate) mod route;
 mod subscriber;
 
 use chunk::{Chunk, Leftover};
-use index::Sessions;
 use meshscope_model::Batch;
 use meshscope_store::{Changes, StreamPosition};
 use std::collections::VecDeque;
@@ -54,7 +53,6 @@ pub(crate) struct Hub {
     store: String,
     head: watch::Sender<Head>,
     ring: Mutex<Ring>,
-    sessions: Mutex<Sessions>,
     /// Bytes of the ring, about, beside the latest commit.
     capacity: usize,
     /// How many records a subscriber may be behind before it is told of a gap.
@@ -80,7 +78,6 @@ impl Hub {
             store: position.store,
             head: watch::Sender::new(head),
             ring: Mutex::default(),
-            sessions: Mutex::default(),
             capacity,
             behind: i64::try_from(behind).unwrap_or(i64::MAX),
             subscribers: AtomicUsize::new(0),
@@ -111,7 +108,7 @@ impl Hub {
     fn keep(&self, chunk: Option<Chunk>) {
         let mut ring = lock(&self.ring);
         let Some(chunk) = chunk else {
-            self.forget(&mut ring);
+            *ring = Ring::default();
             return;
         };
         ring.weight += chunk.weight;
@@ -122,16 +119,7 @@ impl Hub {
                 break;
             };
             ring.weight -= oldest.weight;
-            if !oldest.is_indexed() {
-                // What it says of sessions was never read.
-                lock(&self.sessions).forget();
-            }
         }
-    }
-
-    fn forget(&self, ring: &mut Ring) {
-        *ring = Ring::default();
-        lock(&self.sessions).forget();
     }
 
     /// The commit that holds the record after `cursor`, or up to where the store must be read
@@ -178,7 +166,7 @@ struct Joined(Arc<Hub>);
 impl Drop for Joined {
     fn drop(&mut self) {
         if self.0.subscribers.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.forget(&mut lock(&self.0.ring));
+            *lock(&self.0.ring) = Ring::default();
         }
     }
 }

@@ -279,8 +279,8 @@ impl Subscriber {
     /// The places of a commit's records, found by the first subscriber that asks.
     async fn index<'a>(&self, chunk: &'a Arc<Chunk>) -> Option<&'a Index> {
         let find = async || {
-            let (chunk, app) = (Arc::clone(chunk), Arc::clone(&self.app));
-            tokio::task::spawn_blocking(move || index(&chunk, &*app.store, &app.hub.sessions)).await
+            let chunk = Arc::clone(chunk);
+            tokio::task::spawn_blocking(move || index(&chunk)).await
         };
         match chunk.index().get_or_try_init(find).await {
             Ok(index) => Some(index),

@@ -1,7 +1,9 @@
 //! Which records of its batches a write kept, for the live stream.
 
+use super::met::Met;
 use crate::{ChangedSpan, Changes};
-use meshscope_model::{Batch, LogEntry, PointEntry, SpanEntry};
+use hashbrown::HashMap;
+use meshscope_model::{Batch, LogEntry, PointEntry, SpanEntry, TraceId};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -42,6 +44,7 @@ pub(super) fn changes<'a>(
     spans: Vec<Cow<'a, SpanEntry>>,
     logs: impl Iterator<Item = &'a LogEntry>,
     points: impl Iterator<Item = &'a PointEntry>,
+    traces: &HashMap<TraceId, Met>,
 ) -> Changes {
     let of_spans = Positions::new(batches.iter().map(|batch| batch.spans.as_slice()));
     let of_logs = Positions::new(batches.iter().map(|batch| batch.logs.as_slice()));
@@ -58,5 +61,9 @@ pub(super) fn changes<'a>(
         spans: spans.into_iter().map(span).collect(),
         logs: logs.filter_map(|entry| of_logs.of(entry)).collect(),
         points: points.filter_map(|entry| of_points.of(entry)).collect(),
+        sessions: traces
+            .iter()
+            .filter_map(|(id, met)| Some((*id, met.said()?)))
+            .collect(),
     }
 }

@@ -3,6 +3,7 @@
 //! A fingerprint is 64 bits; among ten million records the chance that any two meet is about
 //! one in 400,000. For spans a meeting only means a look into the engine.
 
+use super::met::Traces;
 use super::recent::{self, Recent};
 use super::{engine_error, read};
 use crate::StoreError;
@@ -76,11 +77,6 @@ pub(super) fn scope(scope: &Scope) -> (u64, String) {
     (hash(&[b"scope", content.as_bytes()]), content)
 }
 
-/// Name of a pair of trace and session.
-pub(super) fn trace_session(trace_id: TraceId, session: &str, fallback: bool) -> u64 {
-    hash(&[&trace_id.0, session.as_bytes(), &[u8::from(fallback)]])
-}
-
 /// Fingerprints are hashes already.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Identity(u64);
@@ -121,7 +117,7 @@ pub(super) struct Known {
     pub(super) spans: Recent,
     pub(super) logs: Recent,
     pub(super) points: Recent,
-    pub(super) trace_sessions: Recent,
+    pub(super) traces: Traces,
     pub(super) emitters: HashSet<u64, BuildIdentity>,
 }
 
@@ -145,7 +141,7 @@ impl Known {
             spans: Recent::new(HALF, last("spans", "start_time")?),
             logs: Recent::new(HALF / 2, last("logs", "time")?),
             points: Recent::new(HALF / 2, last("metric_points", "time")?),
-            trace_sessions: Recent::new(HALF / 2, None),
+            traces: Traces::default(),
             emitters: ids.into_iter().collect(),
         })
     }

@@ -10,12 +10,13 @@ mod columns;
 mod compact;
 mod counted;
 mod export;
+mod filter;
 mod identity;
 mod ledger;
 mod logs;
 mod mcp_mesh;
-
 mod merge;
+mod met;
 mod metrics;
 mod newest;
 mod open;
@@ -48,9 +49,7 @@ use crate::{
     Written,
 };
 use duckdb::Connection;
-use hashbrown::HashMap;
 use identity::Known;
-use meshscope_analysis::TraceSession;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::prices::{Reprice, RepriceReport, UnpricedModel};
@@ -69,7 +68,7 @@ use open::FILE;
 use slots::{Counter, Published, Slots};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -108,6 +107,8 @@ pub struct DuckDb {
     lost: AtomicBool,
     /// Held by who makes a checkpoint, or needs that none is made.
     keeping: Mutex<()>,
+    /// How many checkpoints were made beside the writer.
+    checkpoints: AtomicU32,
     /// Held by who makes a copy.
     copying: Mutex<()>,
     /// Why nothing can be written.
@@ -179,6 +180,7 @@ impl DuckDb {
             gate: RwLock::default(),
             lost: AtomicBool::new(false),
             keeping: Mutex::default(),
+            checkpoints: AtomicU32::new(0),
             copying: Mutex::default(),
             trouble: Mutex::default(),
         })
@@ -492,10 +494,6 @@ impl Store for DuckDb {
 
     fn since(&self, query: &StreamQuery, after: i64, upto: i64) -> Result<LiveRecords, StoreError> {
         self.read(|connection| stream::since(connection, query, after, upto))
-    }
-
-    fn trace_sessions(&self, traces: &[TraceId]) -> Result<HashMap<TraceId, TraceSession>, StoreError> {
-        self.read(|connection| stream::trace_sessions(connection, traces))
     }
 
     fn logs(&self, query: &LogQuery, now: i64) -> Result<LogPage, StoreError> {

@@ -7,9 +7,11 @@
 //! records, so that the roll-up always equals the grouping of everything that is kept.
 
 use super::append::Columns;
+use super::met::Met;
 use super::{engine_error, read, sums};
 use crate::StoreError;
 use duckdb::Connection;
+use hashbrown::{HashMap, HashSet};
 use meshscope_model::TraceId;
 
 /// A point that counts an interrupted turn of VideoSDK. Spans may say the same of the same turns,
@@ -19,16 +21,14 @@ const INTERRUPTED_TURN: &str =
 /// An event that reports a blocked step of MeshFlow; the same goes for its spans.
 const BLOCKED_STEP: &str = "l.event_name = 'meshflow.step_blocked'";
 
-/// The session of each of the traces in the table `touched`, as known now.
-const SESSIONS: &str = "known AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session
-    FROM trace_sessions SEMI JOIN touched USING (trace_id) GROUP BY trace_id)";
+/// The temporary table of the traces at hand with their sessions as known now.
+const KNOWN: &str = "CREATE OR REPLACE TEMP TABLE known (trace_id UUID, session VARCHAR)";
 
 /// Rows made of the spans that meet `condition` (on `s`).
 fn of_spans(condition: &str, sequence: i64) -> String {
     let place = read::PLACE;
     format!(
-        "INSERT INTO parts BY NAME WITH {SESSIONS},
-    v AS (SELECT s.*, {place} AS place, coalesce(s.session, known.session, s.fallback_session,
+        "INSERT INTO parts BY NAME WITH v AS (SELECT s.*, {place} AS place, coalesce(s.session, known.session, s.fallback_session,
             CASE WHEN NOT s.noise THEN replace(s.trace_id::VARCHAR, '-', '') END) AS session_id
         FROM spans s LEFT JOIN known ON known.trace_id = s.trace_id WHERE {condition})
     SELECT {sequence} AS sequence, trace_id, project, session_id, max(system) AS system, min(room) AS room,
@@ -72,8 +72,7 @@ fn words(columns: &[&str]) -> String {
 /// Rows made of the log records that meet `condition` (on `l`).
 fn of_logs(condition: &str, sequence: i64) -> String {
     format!(
-        "INSERT INTO parts BY NAME WITH {SESSIONS},
-    v AS (SELECT l.*, coalesce(l.session, known.session, l.fallback_session,
+        "INSERT INTO parts BY NAME WITH v AS (SELECT l.*, coalesce(l.session, known.session, l.fallback_session,
             replace(l.trace_id::VARCHAR, '-', '')) AS session_id
         FROM logs l LEFT JOIN known ON known.trace_id = l.trace_id WHERE {condition})
     SELECT {sequence} AS sequence, trace_id, project, session_id, max(system) AS system, min(room) AS room, min(time) AS first, max(time) AS last,
@@ -131,9 +130,9 @@ pub(super) struct Brought<'a> {
     /// Whether there are spans, logs and points among it.
     pub(super) signals: [bool; 3],
     /// Its traces.
-    pub(super) traces: &'a [TraceId],
-    /// Those of them of which earlier records may mean something else now.
-    pub(super) changed: &'a [TraceId],
+    pub(super) traces: &'a HashMap<TraceId, Met>,
+    /// Those of them of which earlier records mean something else now.
+    pub(super) changed: &'a HashSet<TraceId>,
 }
 
 /// Adds what a commit brought, within its transaction.
@@ -143,19 +142,18 @@ pub(super) fn add(connection: &Connection, brought: &Brought<'_>) -> Result<(), 
             .execute_batch(sql)
             .map_err(engine_error("sum up the records"))
     };
-    let fill = |table: &'static str, ids: &[TraceId]| {
-        run(&format!(
-            "CREATE TEMP TABLE IF NOT EXISTS {table} (trace_id UUID); DELETE FROM {table}"
-        ))?;
-        let mut c = Columns::default();
-        c.trace_ids(ids.iter().copied().map(Some));
-        c.append(connection, table)
-    };
     let sequence = brought.since + 1;
-    fill("touched", brought.traces)?;
+    run(KNOWN)?;
+    let mut c = Columns::default();
+    c.trace_ids(brought.traces.keys().copied().map(Some));
+    c.text(brought.traces.values().map(Met::session));
+    c.append(connection, "known")?;
     let mut fresh = ["s", "l", "p"].map(|alias| format!("{alias}.sequence > {}", brought.since));
     if !brought.changed.is_empty() {
-        fill("changed", brought.changed)?;
+        run("CREATE TEMP TABLE IF NOT EXISTS changed (trace_id UUID); DELETE FROM changed")?;
+        let mut c = Columns::default();
+        c.trace_ids(brought.changed.iter().copied().map(Some));
+        c.append(connection, "changed")?;
         if let Some((first, last)) = window(connection, "changed")? {
             run("DELETE FROM parts WHERE trace_id IN (SELECT trace_id FROM changed)")?;
             let old = |alias: &str, time: &str| {
@@ -206,7 +204,7 @@ pub(super) fn window_of(
 pub(super) fn renew_traceless(connection: &Connection, sequence: i64) -> Result<(), StoreError> {
     sums::forget_parts(connection, "trace_id IS NULL")?;
     let sql = format!(
-        "CREATE OR REPLACE TEMP TABLE touched (trace_id UUID); DELETE FROM parts WHERE trace_id IS NULL; {}; {}",
+        "{KNOWN}; DELETE FROM parts WHERE trace_id IS NULL; {}; {}",
         of_logs("l.trace_id IS NULL", sequence),
         of_points("true", sequence)
     );
@@ -223,7 +221,10 @@ pub(super) fn rebuild(connection: &Connection) -> Result<(), StoreError> {
             .map_err(engine_error("sum up the records"))
     };
     run("BEGIN TRANSACTION")?;
-    let made = run("DELETE FROM parts; CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT trace_id FROM trace_sessions")
+    let made = run(&format!(
+        "DELETE FROM parts; {KNOWN}; INSERT INTO known SELECT trace_id, coalesce(min(session), min(fallback_session))
+            FROM trace_sessions GROUP BY trace_id"
+    ))
         .and_then(|()| run(&of_spans("true", 0)))
         .and_then(|()| run(&of_logs("true", 0)))
         .and_then(|()| run(&of_points("true", 0)))

@@ -355,7 +355,7 @@ impl Run<'_> {
     /// Removes the traces of a step; returns how many spans and log records.
     fn remove_traces(&self, writing: &mut Writing, step: i64, last: i64) -> Result<(u64, u64), StoreError> {
         let traces = format!("trace_id IN (SELECT trace_id FROM old_traces WHERE step = {step})");
-        let (spans, logs, sessions) = self.transaction(|| {
+        let (spans, logs, named) = self.transaction(|| {
             // A trace that gained a record meanwhile is not old.
             self.execute(&format!(
                 "DELETE FROM old_traces WHERE step = {step} AND trace_id IN (
@@ -379,18 +379,13 @@ impl Run<'_> {
                 row.get(0)
             })?;
             stream::note_removed(self.connection, upto)?;
-            let sessions: Vec<(TraceId, String, bool)> = self.take(
-                "trace_sessions",
-                "trace_id::VARCHAR, coalesce(session, fallback_session), session IS NULL",
-                &traces,
-                |row| Ok((id(row)?, row.get(1)?, row.get(2)?)),
-            )?;
+            let named: Vec<TraceId> = self.take("trace_sessions", "trace_id::VARCHAR", &traces, id)?;
             sums::forget_usage(self.connection, &traces)?;
             sums::forget_parts(self.connection, &traces)?;
             for table in &self.of_trace {
                 self.execute(&format!("DELETE FROM \"{table}\" WHERE {traces}"))?;
             }
-            Ok((spans, logs, sessions))
+            Ok((spans, logs, named))
         })?;
         let known = &mut writing.known;
         for (trace_id, span_id) in &spans {
@@ -400,11 +395,7 @@ impl Run<'_> {
         }
         logs.iter()
             .for_each(|fingerprint| known.logs.remove(*fingerprint));
-        for (trace_id, session, fallback) in &sessions {
-            known
-                .trace_sessions
-                .remove(identity::trace_session(*trace_id, session, *fallback));
-        }
+        known.traces.forget(&named.into_iter().collect());
         Ok((spans.len() as u64, logs.len() as u64))
     }
 

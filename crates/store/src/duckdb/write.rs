@@ -3,6 +3,7 @@
 use super::append::Columns;
 use super::changes::changes;
 use super::merge::merge;
+use super::met::Met;
 use super::parts::{self, Brought};
 use super::recent::Seen;
 use super::slots::{self, Slots};
@@ -10,9 +11,7 @@ use super::{Writing, engine_error, identity, ledger, read, rows, sums};
 use crate::{StoreError, Written};
 use duckdb::Connection;
 use hashbrown::{HashMap, HashSet};
-use meshscope_model::{
-    Batch, LogEntry, Origin, PointEntry, Resource, Scope, SpanEntry, SpanId, System, TraceId,
-};
+use meshscope_model::{Batch, LogEntry, PointEntry, Resource, Scope, SpanEntry, SpanId, System, TraceId};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,10 +23,18 @@ struct Fresh<'a> {
     logs: Vec<(&'a LogEntry, u64)>,
     points: Vec<(&'a PointEntry, u64, u64)>,
     emitters: Vec<(u64, String)>,
-    trace_sessions: Vec<(TraceId, Option<&'a str>, Option<&'a str>)>,
+    /// The traces of all records, also of those that are kept already.
+    traces: HashMap<TraceId, Met>,
     /// Spans whose kept row gives way to a merged one, with the start of the kept row.
     replaced: Vec<(TraceId, SpanId, i64)>,
     added: Added,
+}
+
+impl Fresh<'_> {
+    /// Whether records of a trace may be kept already.
+    fn may_keep(&self, trace_id: TraceId) -> bool {
+        self.traces.get(&trace_id).is_none_or(|met| met.kept)
+    }
 }
 
 /// Fingerprints that are known only once the transaction is committed.
@@ -37,7 +44,6 @@ struct Added {
     logs: Vec<u64>,
     points: Vec<u64>,
     emitters: Vec<u64>,
-    trace_sessions: Vec<u64>,
 }
 
 /// The present, ns since the epoch.
@@ -60,7 +66,8 @@ impl Writing {
         }
         let logs = fresh.logs.iter().map(|(entry, _)| *entry);
         let points = fresh.points.iter().map(|(entry, ..)| *entry);
-        written.changes = changes(batches, after, fresh.spans, logs, points);
+        written.changes = changes(batches, after, fresh.spans, logs, points, &fresh.traces);
+        self.known.traces.keep(fresh.traces);
         Ok(written)
     }
 
@@ -71,7 +78,6 @@ impl Writing {
             (&mut known.spans, added.spans),
             (&mut known.logs, added.logs),
             (&mut known.points, added.points),
-            (&mut known.trace_sessions, added.trace_sessions),
         ] {
             added.iter().for_each(|fingerprint| recent.remove(*fingerprint));
         }
@@ -88,6 +94,7 @@ impl Writing {
     ) -> Result<(), StoreError> {
         let now = now();
         let mut names = Names::default();
+        fresh.traces = self.known.traces.meet(&self.connection, batches)?;
         self.spans(batches, fresh, written, &mut names, now)?;
         self.logs(batches, fresh, &mut names, now)?;
         self.points(batches, fresh, &mut names, now)?;
@@ -114,24 +121,13 @@ impl Writing {
             }
             self.known.logs.insert(fingerprint, time, now);
             fresh.added.logs.push(fingerprint);
-            if seen == Seen::Unsure {
+            if seen == Seen::Unsure && entry.record.trace_id.is_none_or(|id| fresh.may_keep(id)) {
                 unsure.push((fingerprint, time));
             }
             fresh.logs.push((entry, fingerprint));
         }
         let kept = kept(&self.connection, "logs", &unsure)?;
         fresh.logs.retain(|(_, fingerprint)| !kept.contains(fingerprint));
-        for (entry, _) in &fresh.logs {
-            if let Some(trace_id) = entry.record.trace_id {
-                note_session(
-                    trace_id,
-                    &entry.origin,
-                    &mut self.known,
-                    &mut fresh.trace_sessions,
-                    &mut fresh.added,
-                );
-            }
-        }
         Ok(())
     }
 
@@ -182,18 +178,12 @@ impl Writing {
             let span = &entry.span;
             names.resource(&span.resource, &mut self.known, fresh);
             names.scope(&span.scope, &mut self.known, fresh);
-            note_session(
-                span.trace_id,
-                &entry.facts.origin,
-                &mut self.known,
-                &mut fresh.trace_sessions,
-                &mut fresh.added,
-            );
             let fingerprint = identity::span(span.trace_id, span.span_id);
             if let Some(slot) = here.get(&fingerprint).and_then(|at| fresh.spans.get_mut(*at)) {
                 merge_into(slot, entry, written);
-            } else if !told_in_parts(entry)
-                && self.known.spans.look(fingerprint, span.start_time, now) == Seen::New
+            } else if !fresh.may_keep(span.trace_id)
+                || (!told_in_parts(entry)
+                    && self.known.spans.look(fingerprint, span.start_time, now) == Seen::New)
             {
                 self.add(fingerprint, Cow::Borrowed(entry), fresh, &mut here, now);
                 written.spans += 1;
@@ -243,7 +233,8 @@ impl Writing {
     fn commit(&mut self, fresh: &Fresh<'_>) -> Result<(), StoreError> {
         let records = fresh.spans.len() + fresh.logs.len() + fresh.points.len();
         // Repeats may still name a session or an emitter for the first time.
-        if records == 0 && fresh.trace_sessions.is_empty() && fresh.emitters.is_empty() {
+        let named = fresh.traces.values().any(|met| met.named().is_some());
+        if records == 0 && !named && fresh.emitters.is_empty() {
             return Ok(());
         }
         let keys = fresh
@@ -385,33 +376,6 @@ fn note_emitter(id: u64, content: String, known: &mut identity::Known, fresh: &m
     }
 }
 
-/// Notes the sessions that a record of a trace names, unless they were noted lately: to note one
-/// twice does no harm.
-fn note_session<'a>(
-    trace_id: TraceId,
-    origin: &'a Origin,
-    known: &mut identity::Known,
-    noted: &mut Vec<(TraceId, Option<&'a str>, Option<&'a str>)>,
-    added: &mut Added,
-) {
-    for (session, fallback) in [(&origin.session, false), (&origin.fallback_session, true)] {
-        let Some(session) = session.as_deref() else {
-            continue;
-        };
-        let fingerprint = identity::trace_session(trace_id, session, fallback);
-        if known.trace_sessions.look(fingerprint, 0, 0) == Seen::Known {
-            continue;
-        }
-        known.trace_sessions.insert(fingerprint, 0, 0);
-        added.trace_sessions.push(fingerprint);
-        noted.push(if fallback {
-            (trace_id, None, Some(session))
-        } else {
-            (trace_id, Some(session), None)
-        });
-    }
-}
-
 fn append(
     connection: &Connection,
     fresh: &Fresh<'_>,
@@ -430,11 +394,13 @@ fn append(
         c.text(fresh.emitters.iter().map(|(_, content)| Some(content.as_str())));
         c.append(connection, "emitters")?;
     }
-    if !fresh.trace_sessions.is_empty() {
+    let named = fresh.traces.iter();
+    let named: Vec<_> = named.filter_map(|(id, met)| Some((*id, met.named()?))).collect();
+    if !named.is_empty() {
         let mut c = Columns::default();
-        c.trace_ids(fresh.trace_sessions.iter().map(|(id, ..)| Some(*id)));
-        c.text(fresh.trace_sessions.iter().map(|(_, session, _)| *session));
-        c.text(fresh.trace_sessions.iter().map(|(.., fallback)| *fallback));
+        c.trace_ids(named.iter().map(|(id, _)| Some(*id)));
+        c.text(named.iter().map(|(_, (session, _))| *session));
+        c.text(named.iter().map(|(_, (_, fallback))| *fallback));
         c.append(connection, "trace_sessions")?;
     }
     let mut next = sequence;
@@ -451,14 +417,9 @@ fn append(
     }
     ledger::append_calls(connection, &fresh.spans)?;
     ledger::append_usage(connection, &fresh.spans, &fresh.points, sequence)?;
-    let unique = |ids: &mut dyn Iterator<Item = TraceId>| {
-        let ids: HashSet<TraceId> = ids.collect();
-        ids.into_iter().collect::<Vec<_>>()
-    };
-    let spans = fresh.spans.iter().map(|entry| entry.span.trace_id);
-    let logs = fresh.logs.iter().filter_map(|(entry, _)| entry.record.trace_id);
-    let noted = fresh.trace_sessions.iter().map(|(id, ..)| *id);
+    let moved = fresh.traces.iter().filter(|(_, met)| met.moved());
     let replaced = fresh.replaced.iter().map(|(id, ..)| *id);
+    let changed: HashSet<TraceId> = moved.map(|(id, _)| *id).chain(replaced).collect();
     let brought = Brought {
         since: sequence,
         signals: [
@@ -466,8 +427,8 @@ fn append(
             !fresh.logs.is_empty(),
             !fresh.points.is_empty(),
         ],
-        traces: &unique(&mut spans.chain(logs).chain(noted.clone())),
-        changed: &unique(&mut noted.chain(replaced)),
+        traces: &fresh.traces,
+        changed: &changed,
     };
     parts::add(connection, &brought)
 }
