@@ -5,6 +5,7 @@
 //! figures are the same.
 
 use meshscope_api::{Delta, LiveSpan, Log};
+use meshscope_model::usage::plus;
 use meshscope_model::{SpanId, Tokens, TraceId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -53,14 +54,7 @@ impl LiveCounts {
         self.errors += u64::from(span.error.is_some() && !span.blocked);
         self.blocked += u64::from(span.blocked);
         self.tokens = self.tokens.plus(&span.tokens);
-        self.cost(span.cost_pico_usd);
-    }
-
-    fn cost(&mut self, more: Option<i64>) {
-        self.cost_pico_usd = match (self.cost_pico_usd, more) {
-            (Some(a), Some(b)) => Some(a.saturating_add(b)),
-            (a, b) => a.or(b),
-        };
+        self.cost_pico_usd = plus(self.cost_pico_usd, span.cost_pico_usd);
     }
 
     fn add(&mut self, other: &Self) {
@@ -70,7 +64,7 @@ impl LiveCounts {
         self.blocked += other.blocked;
         self.logs += other.logs;
         self.tokens = self.tokens.plus(&other.tokens);
-        self.cost(other.cost_pico_usd);
+        self.cost_pico_usd = plus(self.cost_pico_usd, other.cost_pico_usd);
     }
 }
 

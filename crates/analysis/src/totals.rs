@@ -6,6 +6,7 @@
 use crate::tree::Tree;
 use meshscope_model::SpanColumns;
 use meshscope_model::columns::{ABSENT, flag};
+use meshscope_model::usage::plus;
 use std::collections::BTreeSet;
 
 /// What some spans used and how they fared. An absent sum means that no row has a figure.
@@ -182,14 +183,6 @@ fn names(columns: &SpanColumns, column: &[u32]) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     names
-}
-
-/// Absent plus present is present.
-fn plus(a: Option<i64>, b: Option<i64>) -> Option<i64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.saturating_add(b)),
-        (a, b) => a.or(b),
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The sum of two figures of which either may be absent; absent plus present is present.
+#[must_use]
+pub fn plus(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.saturating_add(b)),
+        (a, b) => a.or(b),
+    }
+}
+
 /// Tokens by class. A class that was not reported is absent, never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -78,15 +87,12 @@ impl Tokens {
         }
     }
 
-    /// Adds class by class; absent plus present is present.
+    /// Adds class by class, as [`plus`] does.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         let mut sum = self.classes();
         for (class, more) in sum.iter_mut().zip(other.classes()) {
-            *class = match (*class, more) {
-                (Some(a), Some(b)) => Some(a.saturating_add(b)),
-                (a, b) => a.or(b),
-            };
+            *class = plus(*class, more);
         }
         Self::from_classes(sum)
     }

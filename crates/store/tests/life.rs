@@ -4,7 +4,7 @@
 
 use meshscope_api::export::ExportQuery;
 use meshscope_api::status::{ProjectRetention, Retention};
-use meshscope_api::{ListQuery, LogQuery, SeriesQuery, TimeRange};
+use meshscope_api::{ListQuery, LogQuery, Params, SeriesQuery, TimeRange, UsageQuery};
 use meshscope_model::batch::PointUsage;
 use meshscope_model::metric::PointValue;
 use meshscope_model::{
@@ -178,9 +178,9 @@ fn tokens(store: &DuckDb) -> Option<i64> {
         range: TimeRange::ALL,
         ..ListQuery::default()
     };
-    let query = meshscope_api::UsageQuery {
+    let query = UsageQuery {
         list,
-        ..meshscope_api::UsageQuery::default()
+        ..UsageQuery::default()
     };
     store.usage(&query, NOW).unwrap().totals.measures.tokens.total
 }
@@ -244,6 +244,54 @@ fn by_age_traces_go_whole_and_the_rest_by_its_own_time() {
     // A second run finds nothing, and the first is still what is told.
     assert_eq!(store.retain(&hours(24), NOW, &|| true).unwrap(), None);
     assert_eq!(store.status().unwrap().removed, Some(removed));
+}
+
+#[test]
+fn a_long_session_without_traces_stays_where_it_was() {
+    let store = DuckDb::in_memory().unwrap();
+    let batch = Batch {
+        logs: [1, 30, 60, 200].map(|ago| log("p", None, "a word", ago)).to_vec(),
+        points: [1, 30, 60, 200].map(|ago| point("p", ago)).to_vec(),
+        ..Batch::default()
+    };
+    for entry in batch.logs {
+        let logs = vec![entry];
+        store
+            .write(&[Batch {
+                logs,
+                ..Batch::default()
+            }])
+            .unwrap();
+    }
+    for entry in batch.points {
+        let points = vec![entry];
+        store
+            .write(&[Batch {
+                points,
+                ..Batch::default()
+            }])
+            .unwrap();
+    }
+    store.sum_up_all().unwrap();
+    store.retain(&hours(100), NOW, &|| true).unwrap().unwrap();
+    let text = format!("from={}&to={NOW}&bucket=1h", NOW - 99 * HOUR);
+    let query = UsageQuery::read(&Params::parse(&text)).unwrap();
+    for _ in 0..2 {
+        let report = store.usage(&query, NOW).unwrap();
+        assert_eq!(report.totals.sessions, 2);
+        for ago in [1, 30, 60] {
+            let moment = NOW - ago * HOUR;
+            let bucket = report.bounds.partition_point(|bound| *bound <= moment) - 1;
+            assert_eq!(
+                report.timeline.get(bucket).unwrap().sessions,
+                2,
+                "{ago} hours ago"
+            );
+        }
+        let in_buckets: u64 = report.timeline.iter().map(|totals| totals.sessions).sum();
+        assert_eq!(in_buckets, 6);
+        store.sum_up_all().unwrap();
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use meshscope_api::session::Quantiles;
 use meshscope_api::usage_query::LatencyOf;
 use meshscope_api::{Bucket, ListQuery, Params, TimeRange, UsageMeasures, UsageQuery, UsageReport, UsageRow};
 use meshscope_model::time::{DAY, HOUR, MINUTE, SECOND, parse_rfc3339};
@@ -65,6 +66,9 @@ struct Run {
     start: i64,
     end: i64,
     session: String,
+    room: &'static str,
+    /// Those that made its calls.
+    agents: BTreeSet<&'static str>,
     failed: u64,
     claimed: Option<i64>,
 }
@@ -114,6 +118,7 @@ fn world() -> World {
         let mut claimed = 0;
         let mut spans = Vec::new();
         let mut failed = 0;
+        let mut agents = BTreeSet::new();
         for step in 1..=STEPS {
             let dice = mix(trace * 100 + step);
             let time = start + step as i64 * 40 * SECOND + (dice % 1_000) as i64;
@@ -121,6 +126,7 @@ fn world() -> World {
             let error = dice.is_multiple_of(17);
             failed += u64::from(error);
             let agent = AGENTS[(dice >> 3) as usize % 4];
+            agents.insert(agent);
             let (provider, model) = MODELS[(dice >> 5) as usize % 3];
             let input = (dice >> 20) as i64 % 5_000;
             let cached = ((dice >> 7).is_multiple_of(3)).then_some(input / 3);
@@ -167,6 +173,8 @@ fn world() -> World {
             start,
             end,
             session: id,
+            room: ROOMS[(session % 3) as usize],
+            agents,
             failed,
             claimed: claims.then_some(claimed),
         });
@@ -410,7 +418,13 @@ fn check(store: &DuckDb, world: &World, (from, to): (i64, i64), bucket: Bucket, 
     }
     assert!(line.is_empty(), "{text}: {line:?}");
     people(world, (from, to), &report, &text);
-    quantiles(&calls, &report, &text);
+    let error = report.quantile_error.unwrap_or(0.0);
+    quantiles(&calls, &report.totals.measures, error, &text);
+    for group in &report.groups {
+        let name = (group.group.clone(), group.second.clone());
+        let of_group: Vec<&Call> = calls.iter().copied().filter(|call| names(call) == name).collect();
+        quantiles(&of_group, &group.measures, error, &format!("{text} {name:?}"));
+    }
 }
 
 fn people(world: &World, (from, to): (i64, i64), report: &UsageReport, text: &str) {
@@ -436,33 +450,51 @@ fn people(world: &World, (from, to): (i64, i64), report: &UsageReport, text: &st
         "{text}"
     );
     assert_eq!(totals.spans, started.len() as u64 * (STEPS + 1));
-    let there: BTreeSet<&str> = world
-        .runs
-        .iter()
-        .filter(|r| r.start < to && r.end >= from)
-        .map(|r| r.session.as_str())
-        .collect();
-    assert_eq!(totals.sessions, there.len() as u64, "{text}");
+    let ends = report.bounds.iter().zip(report.bounds.iter().skip(1));
+    let buckets = ends.map(|(start, end)| ((*start).max(from), (*end).min(to)));
+    let whole = std::iter::once(((from, to), totals));
+    for ((from, to), found) in buckets.zip(&report.timeline).chain(whole) {
+        let there = || world.runs.iter().filter(|r| r.start < to && r.end >= from);
+        let sessions: BTreeSet<&str> = there().map(|r| r.session.as_str()).collect();
+        assert_eq!(found.sessions, sessions.len() as u64, "{text} in {from}..{to}");
+        let rooms: BTreeSet<&str> = there().map(|r| r.room).filter(|room| !room.is_empty()).collect();
+        assert_eq!(found.rooms, rooms.len() as u64, "{text} in {from}..{to}");
+        // An agent is there with its run, which may begin and end without it.
+        let most: BTreeSet<&str> = there().flat_map(|r| r.agents.iter().copied()).collect();
+        let calls = world.calls.iter().filter(|c| (from..to).contains(&c.time));
+        let least: BTreeSet<&str> = calls.map(|c| c.agent).collect();
+        assert!(
+            (least.len()..=most.len()).contains(&(found.agents as usize)),
+            "{text} in {from}..{to}: {} agents, {least:?} to {most:?}",
+            found.agents
+        );
+    }
     let claimed: i64 = started.iter().filter_map(|r| r.claimed).sum();
     assert_eq!(totals.claimed_tokens, Some(claimed).filter(|n| *n > 0), "{text}");
+    let took = started.iter().map(|r| r.end - r.start).collect();
+    let error = report.run_quantile_error.unwrap_or(0.0);
+    near(totals.run_latency_ns, took, error, text);
 }
 
-fn quantiles(calls: &[&Call], report: &UsageReport, text: &str) {
-    let mut durations: Vec<i64> = calls.iter().map(|call| call.duration).collect();
+fn quantiles(calls: &[&Call], found: &UsageMeasures, error: f64, text: &str) {
+    let durations = calls.iter().map(|call| call.duration).collect();
+    near(found.latency_ns, durations, error, text);
+    let first_tokens = calls.iter().filter_map(|call| call.first_token).collect();
+    near(found.time_to_first_token_ns, first_tokens, error, text);
+}
+
+/// Checks that quantiles are those of the durations, up to a part of them.
+fn near(found: Quantiles, mut durations: Vec<i64>, error: f64, text: &str) {
     durations.sort_unstable();
-    let latency = report.totals.measures.latency_ns;
-    for (found, part) in [(latency.p50, 0.5), (latency.p95, 0.95), (latency.p99, 0.99)] {
+    for (found, part) in [(found.p50, 0.5), (found.p95, 0.95), (found.p99, 0.99)] {
         if durations.is_empty() {
-            assert_eq!(found, None);
+            assert_eq!(found, None, "{text}");
             continue;
         }
         let rank = ((durations.len() as f64 * part).ceil() as usize).max(1) - 1;
         let (found, right) = (found.unwrap() as f64, durations[rank] as f64);
         let off = (found - right).abs() / right;
-        assert!(
-            off <= report.quantile_error.unwrap_or(0.0),
-            "{text}: {found} for {right}"
-        );
+        assert!(off <= error, "{text}: {found} for {right}");
     }
 }
 
@@ -516,8 +548,22 @@ fn check_all(store: &DuckDb, world: &World) {
 
 #[test]
 fn every_figure_equals_the_ledger_from_rows_and_from_sums() {
+    from_rows_and_from_sums(&DuckDb::in_memory().unwrap());
+}
+
+/// What answers for so many calls that all of them are not looked at again.
+#[test]
+fn quantiles_off_classes_are_as_near_as_the_answer_says() {
+    let store = DuckDb::in_memory().unwrap().exact_up_to(200);
+    let world = from_rows_and_from_sums(&store);
+    let (from, to) = ranges()[0];
+    let report = ask(&store, &format!("from={from}&to={to}"));
+    assert!(report.totals.measures.calls > 200 && report.totals.runs > 200 && world.calls.len() > 200);
+    assert!(report.quantile_error.is_some() && report.run_quantile_error.is_some());
+}
+
+fn from_rows_and_from_sums(store: &DuckDb) -> World {
     let world = world();
-    let store = DuckDb::in_memory().unwrap();
     // Roots come in a later write than most of their calls.
     let (roots, calls): (Vec<_>, Vec<_>) = world
         .spans
@@ -539,9 +585,10 @@ fn every_figure_equals_the_ledger_from_rows_and_from_sums() {
     write(&calls[half..]);
     write(&roots);
     // Half is in the sums, with claims and runs that are not whole there.
-    check_all(&store, &world);
+    check_all(store, &world);
     store.sum_up_all().unwrap();
-    check_all(&store, &world);
+    check_all(store, &world);
+    world
 }
 
 #[test]
@@ -643,10 +690,55 @@ fn the_top_and_the_others_add_up_to_all() {
             assert_eq!(in_buckets, all.calls);
         }
     }
-    let by_cost = ask(&store, &format!("from={from}&to={to}&by=agent&top=1"));
-    let cost = |agent: &str| Sum::of(world.calls.iter().filter(|c| c.agent == agent)).cost;
-    let best = AGENTS.into_iter().max_by_key(|agent| cost(agent)).unwrap();
-    assert_eq!(by_cost.groups[0].group, best);
+}
+
+#[test]
+fn the_top_are_those_of_the_whole_range() {
+    let world = world();
+    let store = DuckDb::in_memory().unwrap();
+    let write = |spans: &[SpanEntry]| {
+        let spans = spans.to_vec();
+        store
+            .write(&[Batch {
+                spans,
+                ..Batch::default()
+            }])
+            .unwrap();
+    };
+    // The last calls stand beside the sums.
+    let (summed, fresh) = world.spans.split_at(world.spans.len() - 40);
+    write(summed);
+    store.sum_up_all().unwrap();
+    write(fresh);
+    let (from, to) = ranges()[0];
+    for by in ["room", "agent", "model", "session", "user"] {
+        let mut groups: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
+        for call in &world.calls {
+            groups.entry(key(call, by)).or_default().push(call);
+        }
+        for order in ["cost", "calls", "latency"] {
+            let weight = |calls: &[&Call]| match order {
+                "cost" => Sum::of(calls.iter().copied()).cost,
+                "calls" => i64::try_from(calls.len()).ok(),
+                _ => {
+                    let mut durations: Vec<i64> = calls.iter().map(|call| call.duration).collect();
+                    durations.sort_unstable();
+                    let rank = ((durations.len() as f64 * 0.95).ceil() as usize).max(1) - 1;
+                    Some(durations[rank])
+                }
+            };
+            let mut best: Vec<_> = groups
+                .iter()
+                .map(|(name, calls)| (std::cmp::Reverse(weight(calls)), *name))
+                .collect();
+            best.sort();
+            let text = format!("from={from}&to={to}&by={by}&top=2&order={order}&bucket=1w");
+            let report = ask(&store, &text);
+            assert_eq!(report.group_count as usize, groups.len(), "{text}");
+            let names: Vec<&str> = report.groups.iter().map(|group| group.group.as_str()).collect();
+            assert_eq!(names[..2], [best[0].1, best[1].1], "{text}");
+        }
+    }
 }
 
 #[test]
@@ -727,6 +819,32 @@ fn rows_lists_sessions_and_the_period_before_agree() {
             (session.cost_pico_usd, session.tokens)
         );
     }
+    // The totals over a list of some days are those of what it lists.
+    let some = ListQuery {
+        range: TimeRange {
+            from: Some(from),
+            to: Some(to),
+        },
+        ..list.clone()
+    };
+    let listed = store.sessions(&some, now).unwrap().sessions;
+    let totals = store.session_totals(&some, now).unwrap();
+    assert!(!listed.is_empty() && listed.len() < sessions.len());
+    assert_eq!(totals.sessions as usize, listed.len());
+    assert_eq!(
+        totals.cost_pico_usd,
+        Some(listed.iter().filter_map(|s| s.cost_pico_usd).sum())
+    );
+    assert_eq!(
+        totals.unpriced_calls,
+        listed.iter().map(|s| i64::from(s.unpriced_calls)).sum::<i64>()
+    );
+    assert_eq!(
+        totals.tokens,
+        listed
+            .iter()
+            .fold(Tokens::default(), |all, s| all.plus(&s.tokens))
+    );
     let one = &sessions[17].session_id;
     let detail = store.session(None, one, now).unwrap().unwrap();
     let alone = ask(&store, &format!("from=0&session={one}"));

@@ -20,61 +20,35 @@ const LARGEST: usize = 65_536;
 /// A trace of no more spans is one piece.
 const SHORT: usize = 3 * FIRST;
 
-/// Gives the trace to `take`; false when it has no spans.
+/// Gives the trace to `take`, within the connection's transaction; false when it has no spans.
 pub(super) fn read(
     connection: &Connection,
     trace_id: TraceId,
     take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
 ) -> Result<bool, StoreError> {
-    as_of_now(connection, || {
-        let whole = Whole::of_trace(connection, trace_id)?;
-        whole.map_or(Ok(false), |whole| {
-            in_transaction(connection, &whole, ColumnsBuilder::new(trace_id), take)
-        })
+    let whole = Whole::of_trace(connection, trace_id)?;
+    whole.map_or(Ok(false), |whole| {
+        in_windows(connection, &whole, ColumnsBuilder::new(trace_id), take)
     })
 }
 
-/// Gives the spans of a session to `take`, each with its trace; false when it has none.
+/// Gives the spans of a session to `take`, each with its trace, within the connection's transaction; false
+/// when it has none.
 pub(super) fn read_session(
     connection: &Connection,
     project: &str,
     session_id: &str,
     take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
 ) -> Result<bool, StoreError> {
-    as_of_now(connection, || {
-        let runs = runs::of(connection, project, session_id)?;
-        let Some(whole) = Whole::of_session(&runs, session_id) else {
-            return Ok(false);
-        };
-        let builder = ColumnsBuilder::of_runs(runs.into_iter().map(|run| run.trace_id).collect());
-        in_transaction(connection, &whole, builder, take)
-    })
+    let runs = runs::of(connection, project, session_id)?;
+    let Some(whole) = Whole::of_session(&runs, session_id) else {
+        return Ok(false);
+    };
+    let builder = ColumnsBuilder::of_runs(runs.into_iter().map(|run| run.trace_id).collect());
+    in_windows(connection, &whole, builder, take)
 }
 
-/// Reads what all windows show as it was at one moment.
-fn as_of_now(
-    connection: &Connection,
-    read: impl FnOnce() -> Result<bool, StoreError>,
-) -> Result<bool, StoreError> {
-    connection
-        .execute_batch("BEGIN TRANSACTION")
-        .map_err(engine_error(DOING))?;
-    let read = read();
-    end(connection)?;
-    read
-}
-
-/// Ends the transaction, in which nothing was written: the connection is used again by others. Who
-/// stops a query may interrupt this as well.
-fn end(connection: &Connection) -> Result<(), StoreError> {
-    let ended = || connection.execute_batch("ROLLBACK");
-    ended()
-        .or_else(|_| ended())
-        .or_else(|_| ended())
-        .map_err(engine_error(DOING))
-}
-
-fn in_transaction(
+fn in_windows(
     connection: &Connection,
     whole: &Whole,
     mut builder: ColumnsBuilder,

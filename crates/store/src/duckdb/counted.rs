@@ -94,6 +94,16 @@ LEFT JOIN {sessions} t ON t.trace_id = coalesce(u.trace_id, k.trace_id)"
     )
 }
 
+/// SQL of the ledger, without the calls that only a span outside of `first..=last` tells. All other rows are
+/// few, and which of them count does not depend on when: so of traces that lie within nothing is missing.
+pub(super) fn ledger_within((first, last): (i64, i64)) -> String {
+    let usage = format!(
+        "(SELECT * FROM usage WHERE time BETWEEN {first} AND {last} UNION ALL
+        SELECT * FROM usage WHERE NOT (time BETWEEN {first} AND {last}) AND (source <> 0 OR call IS NOT NULL))"
+    );
+    ledger(&format!("({})", counted(&From::one(&usage))), "trace_session")
+}
+
 /// Makes the views `counted`, `covered`, `ledger` and `claims` over the whole ledger; the last
 /// two have sessions, which cost the most.
 pub(super) fn views() -> String {

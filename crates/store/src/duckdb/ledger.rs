@@ -4,6 +4,7 @@ use super::append::Columns;
 use crate::StoreError;
 use duckdb::Connection;
 use hashbrown::HashMap;
+use meshscope_model::usage::plus;
 use meshscope_model::{Call, CostSource, Operation, Origin, PointEntry, SpanEntry, SpanId, TraceId, Usage};
 use std::borrow::Cow;
 
@@ -54,10 +55,7 @@ fn point_rows<'a>(points: &[(&'a PointEntry, u64, u64)]) -> Vec<LedgerRow<'a>> {
         let index = *by_call.entry(call).or_insert(rows.len());
         if let Some(row) = rows.get_mut(index) {
             row.usage.tokens = row.usage.tokens.plus(&used.usage.tokens);
-            row.usage.cost_pico_usd = match (row.usage.cost_pico_usd, used.usage.cost_pico_usd) {
-                (Some(a), Some(b)) => Some(a.saturating_add(b)),
-                (a, b) => a.or(b),
-            };
+            row.usage.cost_pico_usd = plus(row.usage.cost_pico_usd, used.usage.cost_pico_usd);
             row.time = row.time.min(time);
             continue;
         }

@@ -18,11 +18,20 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
         [Value::BigInt(from), Value::BigInt(to)],
     );
     filter.equal("l.project", query.project.as_deref());
-    if query.session.is_some() {
+    // The session of a record is that of its trace: looked up for the page alone, or for the
+    // traces of the session that is asked for.
+    let of_page =
+        "t AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
+        WHERE trace_id IN (SELECT trace_id FROM page) GROUP BY trace_id)";
+    let mut of_session = None;
+    if let Some(session) = query.session.as_deref() {
+        let (first, last) = window(connection, query.project.as_deref(), session)?;
+        filter.add(&format!("l.time BETWEEN {first} AND {last}"), []);
         filter.text(
             "coalesce(l.session, t.session, l.fallback_session, replace(l.trace_id::VARCHAR, '-', '')) = ?",
-            query.session.as_deref(),
+            Some(session),
         );
+        of_session = Some(sessions_of_traces((first, last)));
     }
     filter.equal("l.room", query.room.as_deref());
     filter.equal("l.service", query.service.as_deref());
@@ -45,30 +54,20 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
             [Value::BigInt(time), Value::BigInt(time), Value::BigInt(sequence)],
         );
     }
-    // The session of a record is that of its trace: looked up for the page alone, or for the
-    // traces of the session that is asked for.
-    let (known, traces) = match query.session {
-        None => ("", "SELECT trace_id FROM page"),
-        Some(_) => (
-            "LEFT JOIN t ON t.trace_id = l.trace_id",
-            "SELECT trace_id FROM parts WHERE session_id = ? UNION ALL SELECT trace_id FROM logs WHERE fallback_session = ?",
-        ),
+    let known = match of_session {
+        None => "",
+        Some(_) => "LEFT JOIN t ON t.trace_id = l.trace_id",
     };
     let order = "l.time DESC, l.sequence DESC";
-    let t = format!(
-        "t AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
-        WHERE trace_id IN ({traces}) GROUP BY trace_id)"
-    );
     let page = format!(
         "page AS MATERIALIZED (SELECT l.* FROM logs l {known} WHERE {} ORDER BY {order} LIMIT {})",
         filter.sql(),
         u64::from(query.limit) + 1
     );
     let source = Rows {
-        with: if query.session.is_some() {
-            format!("WITH {t}, {page}")
-        } else {
-            format!("WITH {page}, {t}")
+        with: match of_session {
+            Some(t) => format!("WITH {t}, {page}"),
+            None => format!("WITH {page}, {of_page}"),
         },
         table: "(SELECT p.*, coalesce(p.session, t.session, p.fallback_session, replace(p.trace_id::VARCHAR, '-', '')) \
             AS session_id FROM page p LEFT JOIN t ON t.trace_id = p.trace_id)",
@@ -87,6 +86,36 @@ pub(super) fn list(connection: &Connection, query: &LogQuery, now: i64) -> Resul
     Ok(LogPage { logs, next_cursor })
 }
 
+/// The moments that the log records of a session lie in, of those that are kept.
+fn window(
+    connection: &Connection,
+    project: Option<&str>,
+    session_id: &str,
+) -> Result<(i64, i64), StoreError> {
+    let mut filter = Filter::default();
+    filter.equal("project", project);
+    filter.equal("session_id", Some(session_id));
+    let sql = format!(
+        "SELECT min(first), max(last) FROM parts WHERE logs > 0 AND {}",
+        filter.sql()
+    );
+    let found = read::rows(connection, "find a session", &sql, filter.values, |row| {
+        Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
+    })?;
+    // No moment lies in the window of none.
+    Ok(found.into_iter().next().flatten().unwrap_or((1, 0)))
+}
+
+/// SQL of the sessions of the traces that records of a session between two moments may be of: of its
+/// traces, and of those whose records fall back to it.
+fn sessions_of_traces((first, last): (i64, i64)) -> String {
+    format!(
+        "t AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
+        WHERE trace_id IN (SELECT trace_id FROM parts WHERE session_id = ? UNION ALL
+            SELECT trace_id FROM logs WHERE fallback_session = ? AND time BETWEEN {first} AND {last}) GROUP BY trace_id)"
+    )
+}
+
 /// Characters of a record's text that stand in its short form.
 const BRIEF: usize = 240;
 
@@ -98,16 +127,16 @@ pub(super) fn of_session(
     query: &SessionLogQuery,
 ) -> Result<SessionLogs, StoreError> {
     let session = || Value::Text(session_id.to_owned());
+    let (first, last) = window(connection, Some(project), session_id)?;
     let sql = format!(
-        "WITH t AS (SELECT trace_id, coalesce(min(session), min(fallback_session)) AS session FROM trace_sessions
-            WHERE trace_id IN (SELECT trace_id FROM parts WHERE session_id = ? UNION ALL
-                SELECT trace_id FROM logs WHERE fallback_session = ?) GROUP BY trace_id)
+        "WITH {}
         SELECT l.sequence, l.time, l.severity_number, l.service, l.agent, l.event_name, left(l.body, {BRIEF} + 1),
             l.trace_id::VARCHAR, l.span_id
         FROM logs l LEFT JOIN t ON t.trace_id = l.trace_id
-        WHERE l.project = ? AND l.sequence > ?
+        WHERE l.project = ? AND l.sequence > ? AND l.time BETWEEN {first} AND {last}
             AND coalesce(l.session, t.session, l.fallback_session, replace(l.trace_id::VARCHAR, '-', '')) = ?
         ORDER BY l.time, l.sequence LIMIT {}",
+        sessions_of_traces((first, last)),
         u64::from(query.limit) + 1
     );
     let values = vec![

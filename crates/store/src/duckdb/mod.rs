@@ -113,6 +113,8 @@ pub struct DuckDb {
     copying: Mutex<()>,
     /// Why nothing can be written.
     trouble: Mutex<Option<String>>,
+    /// Up to so many calls, or runs, the quantiles of a report are exact.
+    exact: u64,
 }
 
 /// What the one writer holds.
@@ -183,7 +185,15 @@ impl DuckDb {
             checkpoints: AtomicU32::new(0),
             copying: Mutex::default(),
             trouble: Mutex::default(),
+            exact: usage::EXACT,
         })
+    }
+
+    /// The store with quantiles of calls, or of runs, that are exact up to so many of them: beyond they are
+    /// read off classes of durations, as the report says.
+    #[must_use]
+    pub fn exact_up_to(self, count: u64) -> Self {
+        Self { exact: count, ..self }
     }
 
     /// Reads with a connection of its own, so that readers wait neither for the writer nor for
@@ -201,19 +211,28 @@ impl DuckDb {
             None => self.connection()?,
         };
         let interrupt = connection.interrupt_handle();
-        let answer = running(move || interrupt.interrupt()).and_then(|_running| read(&connection));
+        let answer = running(move || interrupt.interrupt()).and_then(|_running| read(&connection))?;
+        // One whose read failed is let go: it may be within a transaction that could not be ended.
         lock(&self.readers).push(connection);
-        answer
+        Ok(answer)
     }
 
-    /// Reads what depends on the slots; again when a key got one meanwhile.
+    /// Reads what several statements say as it is at one moment.
+    fn read_as_of_now<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.read(|connection| read::as_of_now(connection, || read(connection)))
+    }
+
+    /// Reads, as of one moment, what depends on the slots; again when a key got one meanwhile.
     fn read_attributes<T>(
         &self,
         mut read: impl FnMut(&Connection, &Slots) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         loop {
             let slots = self.slots.get();
-            let answer = self.read(|connection| read(connection, &slots))?;
+            let answer = self.read_as_of_now(|connection| read(connection, &slots))?;
             if self.slots.get().keys().len() == slots.keys().len() {
                 return Ok(answer);
             }
@@ -405,7 +424,7 @@ impl Store for DuckDb {
         trace_id: TraceId,
         take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
     ) -> Result<bool, StoreError> {
-        self.read(|connection| columns::read(connection, trace_id, take))
+        self.read_as_of_now(|connection| columns::read(connection, trace_id, take))
     }
 
     fn search_trace(&self, trace_id: TraceId, query: &SpanSearch) -> Result<Option<SpanMatches>, StoreError> {
@@ -442,7 +461,7 @@ impl Store for DuckDb {
         session_id: &str,
         take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
     ) -> Result<bool, StoreError> {
-        self.read(|connection| columns::read_session(connection, project, session_id, take))
+        self.read_as_of_now(|connection| columns::read_session(connection, project, session_id, take))
     }
 
     fn session_spoken(
@@ -469,7 +488,7 @@ impl Store for DuckDb {
         session_id: &str,
         query: &SessionLogQuery,
     ) -> Result<SessionLogs, StoreError> {
-        self.read(|connection| logs::of_session(connection, project, session_id, query))
+        self.read_as_of_now(|connection| logs::of_session(connection, project, session_id, query))
     }
 
     fn session_totals(&self, query: &ListQuery, now: i64) -> Result<SessionTotals, StoreError> {
@@ -485,7 +504,7 @@ impl Store for DuckDb {
     }
 
     fn services(&self, query: &ServiceQuery, now: i64) -> Result<ServiceList, StoreError> {
-        self.read(|connection| services::list(connection, query, now))
+        self.read_as_of_now(|connection| services::list(connection, query, now))
     }
 
     fn arrived_before(&self, moment: i64) -> Result<i64, StoreError> {
@@ -497,7 +516,7 @@ impl Store for DuckDb {
     }
 
     fn logs(&self, query: &LogQuery, now: i64) -> Result<LogPage, StoreError> {
-        self.read(|connection| logs::list(connection, query, now))
+        self.read_as_of_now(|connection| logs::list(connection, query, now))
     }
 
     fn metrics(&self, query: &SeriesQuery, now: i64) -> Result<MetricList, StoreError> {
@@ -505,11 +524,11 @@ impl Store for DuckDb {
     }
 
     fn metric(&self, name: &str, query: &SeriesQuery, now: i64) -> Result<Option<MetricDetail>, StoreError> {
-        self.read(|connection| metrics::one(connection, name, query, now))
+        self.read_as_of_now(|connection| metrics::one(connection, name, query, now))
     }
 
     fn usage(&self, query: &UsageQuery, now: i64) -> Result<UsageReport, StoreError> {
-        self.read_attributes(|connection, slots| usage::report(connection, slots, query, now))
+        self.read_attributes(|connection, slots| usage::report(connection, slots, query, now, self.exact))
     }
 
     fn price(&self, price: &PriceOf<'_>) -> Result<u64, StoreError> {
@@ -522,9 +541,14 @@ impl Store for DuckDb {
 
     fn reprice(&self, which: &Reprice, price: &PriceOf<'_>) -> Result<RepriceReport, StoreError> {
         if which.apply {
-            self.written(|writing| price::reprice(&writing.connection, which, price))
+            self.written(|writing| {
+                let connection = &writing.connection;
+                write::transaction(connection, "price calls", || {
+                    price::reprice(connection, which, price)
+                })
+            })
         } else {
-            self.read(|connection| price::reprice(connection, which, price))
+            self.read_as_of_now(|connection| price::reprice(connection, which, price))
         }
     }
 
@@ -678,6 +702,47 @@ mod tests {
         assert!(matches!(answer, Err(StoreError::Stopped)), "{answer:?}");
         assert!(matches!(stop.run(|| store.counts()), Err(StoreError::Stopped)));
         assert_eq!(store.counts().unwrap(), Counts::default());
+    }
+
+    #[test]
+    fn a_read_is_as_of_one_moment_and_holds_up_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = DuckDb::open(dir.path(), &Options::default()).unwrap();
+        let count = |connection: &Connection| {
+            let sql = "SELECT count(*) FROM meta WHERE key = 'noted'";
+            connection
+                .query_row(sql, [], |row| row.get::<_, i64>(0))
+                .map_err(engine_error("count"))
+        };
+        let note = |writing: &mut Writing| {
+            let sql = "INSERT INTO meta VALUES ('noted', '')";
+            writing
+                .connection
+                .execute_batch(sql)
+                .map_err(engine_error("note"))
+        };
+        let seen = store.read_attributes(|connection, _| {
+            let before = count(connection)?;
+            std::thread::scope(|scope| {
+                let other = || {
+                    store.written(note)?;
+                    store.sum_up_all()?;
+                    store.checkpoint()
+                };
+                scope.spawn(other).join().unwrap()
+            })?;
+            Ok((before, count(connection)?))
+        });
+        assert_eq!(seen.unwrap(), (0, 0));
+        // A read that fails leaves nothing behind for the next one.
+        for _ in 0..2 {
+            let failed = store.read_attributes(|connection, _| {
+                let sql = "SELECT error('no')";
+                connection.execute_batch(sql).map_err(engine_error("fail"))
+            });
+            assert!(failed.is_err());
+            assert_eq!(store.read(count).unwrap(), 1);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use super::append::Columns;
 use super::met::Met;
-use super::{engine_error, read, sums};
+use super::{engine_error, read, sums, write};
 use crate::StoreError;
 use duckdb::Connection;
 use hashbrown::{HashMap, HashSet};
@@ -69,7 +69,8 @@ fn words(columns: &[&str]) -> String {
     )
 }
 
-/// Rows made of the log records that meet `condition` (on `l`).
+/// Rows made of the log records that meet `condition` (on `l`). What has no trace may be of a session
+/// of days: it is one row an hour.
 fn of_logs(condition: &str, sequence: i64) -> String {
     format!(
         "INSERT INTO parts BY NAME WITH v AS (SELECT l.*, coalesce(l.session, known.session, l.fallback_session,
@@ -79,14 +80,15 @@ fn of_logs(condition: &str, sequence: i64) -> String {
         count(*) AS logs, count(*) FILTER (severity_number >= 17) AS log_errors,
         count(*) FILTER ({BLOCKED_STEP}) AS blocked_logs,
         list_distinct(list(agent) FILTER (agent IS NOT NULL)) AS agents, {} AS words
-    FROM v l GROUP BY trace_id, project, session_id",
-        words(&["agent", "room"])
+    FROM v l GROUP BY trace_id, project, session_id, CASE WHEN trace_id IS NULL THEN {} END",
+        words(&["agent", "room"]),
+        sums::hour_sql("time")
     )
 }
 
 /// Rows made of the metric points of a session of their own that meet `condition` (on `p`). A
 /// point that names only a call has the session of the call's trace, which may be known later:
-/// see [`all`].
+/// see [`all`]. They are one row an hour.
 fn of_points(condition: &str, sequence: i64) -> String {
     format!(
         "INSERT INTO parts BY NAME
@@ -96,7 +98,8 @@ fn of_points(condition: &str, sequence: i64) -> String {
         list_distinct(list(agent) FILTER (agent IS NOT NULL)) AS agents,
         lower(concat_ws(chr(10), coalesce(session, fallback_session), min(room), min(agent))) AS words
     FROM metric_points p WHERE NOT (p.call IS NOT NULL AND p.session IS NULL) AND {condition}
-    GROUP BY project, coalesce(session, fallback_session)"
+    GROUP BY project, coalesce(session, fallback_session), {}",
+        sums::hour_sql("time")
     )
 }
 
@@ -155,6 +158,7 @@ pub(super) fn add(connection: &Connection, brought: &Brought<'_>) -> Result<(), 
         c.trace_ids(brought.changed.iter().copied().map(Some));
         c.append(connection, "changed")?;
         if let Some((first, last)) = window(connection, "changed")? {
+            sums::forget_parts(connection, "trace_id IN (SELECT trace_id FROM changed)")?;
             run("DELETE FROM parts WHERE trace_id IN (SELECT trace_id FROM changed)")?;
             let old = |alias: &str, time: &str| {
                 format!(
@@ -200,7 +204,8 @@ pub(super) fn window_of(
 }
 
 /// Makes the rows of what has no trace anew, within the connection's transaction: some of it was
-/// removed.
+/// removed. `sequence` is the number of the last record: rows that are not summed up yet must not get
+/// one of those that are.
 pub(super) fn renew_traceless(connection: &Connection, sequence: i64) -> Result<(), StoreError> {
     sums::forget_parts(connection, "trace_id IS NULL")?;
     let sql = format!(
@@ -220,17 +225,13 @@ pub(super) fn rebuild(connection: &Connection) -> Result<(), StoreError> {
             .execute_batch(sql)
             .map_err(engine_error("sum up the records"))
     };
-    run("BEGIN TRANSACTION")?;
-    let made = run(&format!(
-        "DELETE FROM parts; {KNOWN}; INSERT INTO known SELECT trace_id, coalesce(min(session), min(fallback_session))
-            FROM trace_sessions GROUP BY trace_id"
-    ))
-        .and_then(|()| run(&of_spans("true", 0)))
-        .and_then(|()| run(&of_logs("true", 0)))
-        .and_then(|()| run(&of_points("true", 0)))
-        .and_then(|()| run("COMMIT"));
-    if made.is_err() {
-        run("ROLLBACK")?;
-    }
-    made
+    write::transaction(connection, "sum up the records", || {
+        run(&format!(
+            "DELETE FROM parts; {KNOWN}; INSERT INTO known SELECT trace_id,
+                coalesce(min(session), min(fallback_session)) FROM trace_sessions GROUP BY trace_id"
+        ))?;
+        run(&of_spans("true", 0))?;
+        run(&of_logs("true", 0))?;
+        run(&of_points("true", 0))
+    })
 }

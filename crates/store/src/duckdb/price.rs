@@ -3,13 +3,14 @@
 
 use super::append::Columns;
 use super::read::{self, Filter};
-use super::{engine_error, sums};
+use super::{engine_error, sums, write};
 use crate::{PriceOf, StoreError};
 use duckdb::Connection;
 use duckdb::types::Value;
 use hashbrown::HashMap;
 use meshscope_api::prices::{Reprice, RepriceModel, RepriceReport, RepriceSum, UnpricedModel};
 use meshscope_model::Usage;
+use meshscope_model::usage::plus;
 
 /// How many rows one transaction prices.
 const STEP: usize = 50_000;
@@ -20,14 +21,28 @@ const MODELS: &str =
 
 /// Prices at most [`STEP`] rows of the models that have a price, in one transaction; returns how many.
 pub(super) fn price(connection: &Connection, price: &PriceOf<'_>) -> Result<u64, StoreError> {
+    write::transaction(connection, SAVING, || {
+        let priced = priced(connection, price)?;
+        save(connection, &priced)?;
+        Ok(priced.len() as u64)
+    })
+}
+
+const SAVING: &str = "price calls";
+
+/// A row of the ledger by its sequence number, its cost, and the version of the table it comes from.
+type Priced = (i64, i64, String);
+
+/// At most [`STEP`] rows that have a price by now.
+fn priced(connection: &Connection, price: &PriceOf<'_>) -> Result<Vec<Priced>, StoreError> {
     let doing = "read calls without a price";
     let models = read::rows(connection, doing, MODELS, Vec::new(), |row| {
         Ok((row.get::<_, Option<String>>(0)?, row.get::<_, String>(1)?))
     })?;
-    let mut priced: Vec<(i64, i64, String)> = Vec::new();
+    let mut priced: Vec<Priced> = Vec::new();
     for (provider, model) in models {
         let sql = format!(
-            "SELECT rowid, {}, characters, audio_ns, batch, time FROM usage
+            "SELECT sequence, {}, characters, audio_ns, batch, time FROM usage
             WHERE cost IS NULL AND NOT claim AND provider IS NOT DISTINCT FROM ? AND model = ?",
             read::TOKEN_COLUMNS.join(", ")
         );
@@ -38,50 +53,35 @@ pub(super) fn price(connection: &Connection, price: &PriceOf<'_>) -> Result<u64,
             .query(duckdb::params_from_iter(values))
             .map_err(engine_error(doing))?;
         while let Some(row) = rows.next().map_err(engine_error(doing))? {
-            let (id, usage, at) = call(row).map_err(engine_error(doing))?;
+            let (sequence, usage, at) = call(row).map_err(engine_error(doing))?;
             if let Some((cost, version)) = price(provider.as_deref(), &model, &usage, at) {
-                priced.push((id, cost, version));
+                priced.push((sequence, cost, version));
             }
             if priced.len() >= STEP {
-                break;
+                return Ok(priced);
             }
         }
-        if priced.len() >= STEP {
-            break;
-        }
     }
-    if priced.is_empty() {
-        return Ok(0);
-    }
-    save(connection, &priced)?;
-    Ok(priced.len() as u64)
+    Ok(priced)
 }
 
-/// Gives rows their cost with the version of the table it comes from, in one transaction.
-fn save(connection: &Connection, priced: &[(i64, i64, String)]) -> Result<(), StoreError> {
-    let run = |sql: &str| connection.execute_batch(sql).map_err(engine_error("price calls"));
-    run("CREATE OR REPLACE TEMP TABLE priced (id BIGINT, cost BIGINT, version VARCHAR)")?;
+/// Gives rows their cost, within the connection's transaction.
+fn save(connection: &Connection, priced: &[Priced]) -> Result<(), StoreError> {
+    if priced.is_empty() {
+        return Ok(());
+    }
+    let run = |sql: &str| connection.execute_batch(sql).map_err(engine_error(SAVING));
+    run("CREATE OR REPLACE TEMP TABLE priced (sequence BIGINT, cost BIGINT, version VARCHAR)")?;
     let mut columns = Columns::default();
-    columns.i64(priced.iter().map(|(id, ..)| Some(*id)));
+    columns.i64(priced.iter().map(|(sequence, ..)| Some(*sequence)));
     columns.i64(priced.iter().map(|(_, cost, _)| Some(*cost)));
     columns.text(priced.iter().map(|(.., version)| Some(version.as_str())));
     columns.append(connection, "priced")?;
-    run("BEGIN")?;
-    let saved = sums::forget_usage(connection, "rowid IN (SELECT id FROM priced)")
-        .and_then(|()| {
-            run(
-                "UPDATE usage SET cost = priced.cost, cost_source = priced.version FROM priced
-                WHERE usage.rowid = priced.id",
-            )
-        })
-        .and_then(|()| run("COMMIT"));
-    if saved.is_err()
-        && let Err(error) = run("ROLLBACK")
-    {
-        tracing::debug!(%error, "the failed transaction was gone already");
-    }
-    run("DROP TABLE priced")?;
-    saved
+    sums::forget_usage(connection, "sequence IN (SELECT sequence FROM priced)")?;
+    run(
+        "UPDATE usage SET cost = priced.cost, cost_source = priced.version FROM priced
+        WHERE usage.sequence = priced.sequence; DROP TABLE priced",
+    )
 }
 
 /// Models that calls without a cost name, those with the most calls first.
@@ -110,7 +110,12 @@ pub(super) fn unpriced(connection: &Connection) -> Result<Vec<UnpricedModel>, St
     )
 }
 
-/// Prices rows anew, or tells what that would change.
+/// SQL of whether a row of the ledger is what counts of its call: a call may be told by several sources,
+/// of which one does.
+const COUNTS: &str = "(call IS NULL OR sequence IN (SELECT sequence FROM counted WHERE call IS NOT NULL))";
+
+/// Prices rows anew, within the connection's transaction, or tells what that would change. All rows are
+/// priced, and the report is of those that count.
 pub(super) fn reprice(
     connection: &Connection,
     which: &Reprice,
@@ -126,35 +131,38 @@ pub(super) fn reprice(
         }
     }
     let chosen = format!("NOT claim AND model IS NOT NULL AND {}", filter.sql());
-    let reported = format!("SELECT count(*) FROM usage WHERE cost_source = 'reported' AND {chosen}");
+    let reported =
+        format!("SELECT count(*) FROM usage WHERE cost_source = 'reported' AND {chosen} AND {COUNTS}");
     let reported = read::rows(connection, doing, &reported, filter.values.clone(), |row| {
         row.get(0)
     })?;
     let sql = format!(
-        "SELECT rowid, {}, characters, audio_ns, batch, time, provider, model, cost FROM usage
+        "SELECT sequence, {}, characters, audio_ns, batch, time, provider, model, cost, {COUNTS} FROM usage
         WHERE cost_source IS DISTINCT FROM 'reported' AND {chosen}",
         read::TOKEN_COLUMNS.join(", ")
     );
     let mut models: HashMap<(String, Option<String>), RepriceSum> = HashMap::new();
-    let mut priced: Vec<(i64, i64, String)> = Vec::new();
+    let mut priced: Vec<Priced> = Vec::new();
     read::rows(connection, doing, &sql, filter.values, |row| {
-        let (id, usage, at) = call(row)?;
+        let (sequence, usage, at) = call(row)?;
         let (provider, model): (Option<String>, String) = (row.get(13)?, row.get(14)?);
         let before: Option<i64> = row.get(15)?;
         let found = price(provider.as_deref(), &model, &usage, at);
-        note(
-            models.entry((model, provider)).or_default(),
-            before,
-            found.as_ref().map(|(cost, _)| *cost),
-        );
+        if row.get(16)? {
+            note(
+                models.entry((model, provider)).or_default(),
+                before,
+                found.as_ref().map(|(cost, _)| *cost),
+            );
+        }
         if let Some((cost, version)) = found
             && before != Some(cost)
         {
-            priced.push((id, cost, version));
+            priced.push((sequence, cost, version));
         }
         Ok(())
     })?;
-    if which.apply && !priced.is_empty() {
+    if which.apply {
         save(connection, &priced)?;
     }
     let mut total = RepriceSum::default();
@@ -181,13 +189,6 @@ pub(super) fn reprice(
     })
 }
 
-fn plus(a: Option<i64>, b: Option<i64>) -> Option<i64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.saturating_add(b)),
-        (a, b) => a.or(b),
-    }
-}
-
 /// Notes one row: its cost before, and what is known now.
 fn note(sum: &mut RepriceSum, before: Option<i64>, found: Option<i64>) {
     let after = found.or(before);
@@ -208,7 +209,7 @@ fn add(into: &mut RepriceSum, more: &RepriceSum) {
     into.after_pico_usd = plus(into.after_pico_usd, more.after_pico_usd);
 }
 
-/// A row with what was used, and when.
+/// The sequence number of a row, with what was used, and when.
 fn call(row: &duckdb::Row<'_>) -> duckdb::Result<(i64, Usage, i64)> {
     let usage = Usage {
         tokens: read::tokens(row, 1)?,

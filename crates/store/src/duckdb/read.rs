@@ -77,6 +77,24 @@ pub(super) fn text(filter: &mut Filter, q: Option<&str>) {
     }
 }
 
+/// Reads with several statements what is there at one moment. Nothing is written within: what `read`
+/// makes for itself is gone with the end. Others write and make checkpoints meanwhile.
+pub(super) fn as_of_now<T>(
+    connection: &Connection,
+    read: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let run = |sql| {
+        connection
+            .execute_batch(sql)
+            .map_err(engine_error("read as of one moment"))
+    };
+    run("BEGIN TRANSACTION")?;
+    match (read(), run("ROLLBACK")) {
+        (Ok(read), Ok(())) => Ok(read),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
 /// Every row of a query, read by `read`.
 pub(super) fn rows<T>(
     connection: &Connection,

@@ -7,7 +7,7 @@
 
 use super::read::{self, trace_id_of};
 use super::{DuckDb, Writing, engine_error, lock};
-use super::{identity, parts, recordings, stream, sums};
+use super::{identity, parts, recordings, stream, sums, write};
 use crate::StoreError;
 use duckdb::Connection;
 use meshscope_api::status::{Removed, Retention};
@@ -159,7 +159,10 @@ impl DuckDb {
             }
         }
         if removed.logs + removed.metric_points > 0 {
-            self.step(|_| run.transaction(|| parts::renew_traceless(&connection, since)))?;
+            self.step(|writing| {
+                let sequence = writing.sequence;
+                run.transaction(|| parts::renew_traceless(&connection, sequence))
+            })?;
         }
         removed.recordings = self.step(|_| recordings::remove_old(&connection, &cutoffs.sql()))?;
         run.find_emitters()?;
@@ -246,7 +249,7 @@ fn too_many(connection: &Connection, used: f64, limit: u64, which: &str) -> Resu
     Ok(moment.map(|moment| moment.saturating_add(1)))
 }
 
-/// Tables beside spans, logs, usage and trace_sessions whose rows belong to a trace.
+/// Tables beside spans, logs and trace_sessions whose rows belong to a trace.
 fn tables_of_traces(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT c.table_name FROM duckdb_columns() c
         JOIN duckdb_tables() t ON t.database_oid = c.database_oid AND t.table_oid = c.table_oid
@@ -299,14 +302,7 @@ impl Run<'_> {
 
     /// Does `work` in a transaction.
     fn transaction<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.execute("BEGIN")?;
-        let done = work().and_then(|done| self.execute("COMMIT").map(|()| done));
-        if done.is_err()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
-        {
-            tracing::debug!(%error, "the failed transaction was gone already");
-        }
-        done
+        write::transaction(self.connection, "remove what is old", work)
     }
 
     fn rows<T>(

@@ -516,30 +516,32 @@ fn sparklines(connection: &Connection, sessions: &mut [Session]) -> Result<(), S
 }
 
 /// SQL of the names of all sessions that `query` asks for, and its values.
-pub(super) fn matching(
-    slots: &Slots,
-    query: &ListQuery,
-    now: i64,
-) -> Result<(String, Vec<Value>), StoreError> {
-    let (measures, filter) = group_filter(query, now);
+pub(super) fn matching(slots: &Slots, query: &ListQuery, now: i64) -> (String, Vec<Value>) {
+    let (measures, _) = group_filter(query, now);
+    let used = query.min_cost_pico_usd.is_some();
+    let (table, values) = chosen(slots, query, now, &measures, used);
+    (format!("SELECT project, session_id FROM {table}"), values)
+}
+
+/// SQL of all sessions that `query` asks for as a table, and its values. It has `measures`, aggregates over
+/// the roll-up with a comma before each, among them those of [`group_filter`]; and where `used` says so
+/// what the ledger knows.
+fn chosen(slots: &Slots, query: &ListQuery, now: i64, measures: &str, used: bool) -> (String, Vec<Value>) {
+    let (_, filter) = group_filter(query, now);
     let (mut hits, mut values) = (Vec::new(), Vec::new());
     for source in sources(slots, query, now) {
         hits.push(format!("SELECT project, session_id FROM ({})", source.sql));
         values.extend(source.values);
     }
-    let cost = match query.min_cost_pico_usd {
-        None => String::new(),
-        Some(_) => USED.to_owned(),
-    };
     let sql = format!(
-        "SELECT project, session_id FROM (
-            SELECT project, session_id, min(first) AS first, max(last) AS last{measures}
-            FROM {} WHERE (project, session_id) IN (SELECT (project, session_id) FROM ({}))
-            GROUP BY project, session_id) {cost} WHERE {}",
+        "(SELECT * FROM (SELECT project, session_id, min(first) AS first, max(last) AS last{measures}
+            FROM {} SEMI JOIN (SELECT DISTINCT project, session_id FROM ({})) USING (project, session_id)
+            GROUP BY project, session_id) {} WHERE {})",
         parts::all(),
         hits.join(" UNION ALL "),
+        if used { USED } else { "" },
         filter.sql()
     );
     values.extend(filter.values);
-    Ok((sql, values))
+    (sql, values)
 }

@@ -27,10 +27,12 @@ pub(super) const PLAIN: &str = "source = 0 AND call IS NULL AND NOT claim";
 const STEP: i64 = 400_000;
 /// So many sequence numbers are summed up at once.
 const ENOUGH: i64 = 100_000;
-/// Fewer wait so long.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Fewer wait so long: they are read in milliseconds, and every step may add a row for each kind of call.
+const PATIENCE: Duration = Duration::from_mins(15);
 /// Stale hours wait so long: while a trace grows its hour may become stale again and again.
 const STALE_PATIENCE: Duration = Duration::from_secs(20);
+/// At most so many stale hours a step, the oldest first.
+const STALE_HOURS: u32 = 24;
 /// Rows of the roll-up of spans that last longer are read with every question.
 const LONG: i64 = 24 * HOUR;
 
@@ -63,12 +65,20 @@ pub(super) fn upto(connection: &Connection) -> Result<Option<i64>, StoreError> {
     Ok(found.into_iter().next())
 }
 
+/// Condition on a row with a sequence number: it is summed up.
+const SUMMED: &str = "sequence <= (SELECT coalesce(max(value::BIGINT), -1) FROM meta WHERE key = 'summed')";
+
+/// SQL of the hours that a row of the roll-up of spans lies in, as a list.
+fn hours_of_part() -> String {
+    // The hour after the last one may lie beyond the numbers.
+    format!("range({}, {} + 1, {HOUR})", hour_sql("first"), hour_sql("last"))
+}
+
 /// Notes that rows of the ledger which meet `condition` change or go, within the connection's
 /// transaction.
 pub(super) fn forget_usage(connection: &Connection, condition: &str) -> Result<(), StoreError> {
     let sql = format!(
-        "INSERT INTO stale SELECT DISTINCT {} FROM usage WHERE ({condition})
-            AND sequence <= (SELECT coalesce(max(value::BIGINT), -1) FROM meta WHERE key = 'summed')",
+        "INSERT INTO stale SELECT DISTINCT {} FROM usage WHERE ({condition}) AND {SUMMED}",
         hour_sql("time")
     );
     connection
@@ -79,10 +89,9 @@ pub(super) fn forget_usage(connection: &Connection, condition: &str) -> Result<(
 /// The same for rows of the roll-up of spans.
 pub(super) fn forget_parts(connection: &Connection, condition: &str) -> Result<(), StoreError> {
     let sql = format!(
-        "INSERT INTO stale SELECT DISTINCT unnest(range({}, {} + {HOUR}, {HOUR})) FROM parts
-        WHERE ({condition}) AND NOT {}",
-        hour_sql("first"),
-        hour_sql("last"),
+        "INSERT INTO stale SELECT DISTINCT unnest({}) FROM parts
+        WHERE ({condition}) AND {SUMMED} AND NOT {}",
+        hours_of_part(),
         is_long()
     );
     connection
@@ -136,17 +145,23 @@ impl Writing {
         let step = Step {
             connection: &self.connection,
             since,
-            upto: self.sequence.min(since + STEP),
+            upto: if due {
+                self.sequence.min(since + STEP)
+            } else {
+                since
+            },
             stale,
         };
-        step.run()?;
-        if stale {
+        super::write::transaction(&self.connection, DOING, || step.make())?;
+        let more_stale = stale && any_stale(&self.connection)?;
+        if stale && !more_stale {
             self.summing.stale = Some(Instant::now());
         }
-        if step.upto == self.sequence {
+        let more_fresh = due && step.upto < self.sequence;
+        if due && !more_fresh {
             self.summing.step = Some(Instant::now());
         }
-        Ok(step.upto < self.sequence)
+        Ok(more_fresh || more_stale)
     }
 }
 
@@ -156,7 +171,10 @@ fn any_stale(connection: &Connection) -> Result<bool, StoreError> {
         .map_err(engine_error("read the sums of usage"))
 }
 
-/// What one transaction sums up: records after `since` and up to `upto`, and all of the stale hours.
+const DOING: &str = "sum up usage";
+
+/// What one transaction sums up: records after `since` and up to `upto`, and the oldest stale hours
+/// (table `renewed`).
 struct Step<'a> {
     connection: &'a Connection,
     since: i64,
@@ -166,29 +184,17 @@ struct Step<'a> {
 
 impl Step<'_> {
     fn execute(&self, sql: &str) -> Result<(), StoreError> {
-        self.connection
-            .execute_batch(sql)
-            .map_err(engine_error("sum up usage"))
-    }
-
-    fn run(&self) -> Result<(), StoreError> {
-        self.execute("BEGIN")?;
-        let done = self.make().and_then(|()| self.execute("COMMIT"));
-        if done.is_err()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
-        {
-            tracing::debug!(%error, "the failed transaction was gone already");
-        }
-        done
+        self.connection.execute_batch(sql).map_err(engine_error(DOING))
     }
 
     fn make(&self) -> Result<(), StoreError> {
         if self.stale {
             self.execute(&format!(
-                "DELETE FROM usage_hours WHERE hour IN (SELECT hour FROM stale);
-                DELETE FROM presence WHERE hour IN (SELECT hour FROM stale);
-                DELETE FROM presence_agents WHERE hour IN (SELECT hour FROM stale);
-                DELETE FROM open_claims WHERE {} IN (SELECT hour FROM stale)",
+                "CREATE OR REPLACE TEMP TABLE renewed AS SELECT DISTINCT hour FROM stale ORDER BY hour LIMIT {STALE_HOURS};
+                DELETE FROM usage_hours WHERE hour IN (SELECT hour FROM renewed);
+                DELETE FROM presence WHERE hour IN (SELECT hour FROM renewed);
+                DELETE FROM presence_agents WHERE hour IN (SELECT hour FROM renewed);
+                DELETE FROM open_claims WHERE {} IN (SELECT hour FROM renewed)",
                 hour_sql("time")
             ))?;
         }
@@ -197,7 +203,7 @@ impl Step<'_> {
         self.presence()?;
         self.runs()?;
         if self.stale {
-            self.execute("DELETE FROM stale")?;
+            self.execute("DELETE FROM stale WHERE hour IN (SELECT hour FROM renewed); DROP TABLE renewed")?;
         }
         self.execute(&format!(
             "DELETE FROM meta WHERE key = 'summed'; INSERT INTO meta VALUES ('summed', '{}')",
@@ -210,7 +216,7 @@ impl Step<'_> {
         let fresh = format!("(sequence > {} AND sequence <= {})", self.since, self.upto);
         if self.stale {
             format!(
-                "({fresh} OR (sequence <= {} AND {hour} IN (SELECT hour FROM stale)))",
+                "({fresh} OR (sequence <= {} AND {hour} IN (SELECT hour FROM renewed)))",
                 self.since
             )
         } else {
@@ -263,15 +269,15 @@ impl Step<'_> {
     }
 
     fn presence(&self) -> Result<(), StoreError> {
-        let (first, last, since) = (hour_sql("first"), hour_sql("last"), self.since);
+        let (hours, since) = (hours_of_part(), self.since);
         let stale = if self.stale {
-            "hour IN (SELECT hour FROM stale)"
+            "hour IN (SELECT hour FROM renewed)"
         } else {
             "false"
         };
         self.execute(&format!(
             "CREATE OR REPLACE TEMP TABLE present AS SELECT * FROM (
-                SELECT unnest(range({first}, {last} + {HOUR}, {HOUR})) AS hour, project, session_id, system, room, agents, sequence
+                SELECT unnest({hours}) AS hour, project, session_id, system, room, agents, sequence
                 FROM parts WHERE NOT {} AND sequence <= {} AND (sequence > {since} OR {}))
             WHERE sequence > {since} OR {stale};
             INSERT INTO presence BY NAME SELECT DISTINCT hour, project, session_id, system, room FROM present;

@@ -52,6 +52,23 @@ pub(super) fn now() -> i64 {
     i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
 }
 
+/// Does `work` in a transaction of its own.
+pub(super) fn transaction<T>(
+    connection: &Connection,
+    doing: &'static str,
+    work: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let run = |sql| connection.execute_batch(sql).map_err(engine_error(doing));
+    run("BEGIN")?;
+    let done = work().and_then(|done| run("COMMIT").map(|()| done));
+    if done.is_err()
+        && let Err(error) = run("ROLLBACK")
+    {
+        tracing::debug!(%error, "the failed transaction was gone already");
+    }
+    done
+}
+
 impl Writing {
     pub(super) fn write(&mut self, batches: &[Batch]) -> Result<Written, StoreError> {
         let after = self.sequence;

@@ -1,9 +1,9 @@
 //! Sessions in any order, and figures over all that are asked for: sums up whole what the filters let
 //! through.
 
-use super::{STATUS, USED, group_filter, page, sources, standing};
+use super::{STATUS, chosen, page, standing};
 use crate::StoreError;
-use crate::duckdb::parts;
+use crate::duckdb::counted;
 use crate::duckdb::read::{self, Filter};
 use crate::duckdb::slots::Slots;
 use duckdb::Connection;
@@ -39,30 +39,16 @@ fn value_of(order: SessionOrder) -> (String, String) {
     (format!("least(coalesce({value}, 0), 9223372036854775807)"), rank)
 }
 
-/// SQL of all sessions that the query asks for as a table, with its parameters.
+/// SQL of all sessions that the query asks for as a table, with every measure; and its values.
 fn selected(slots: &Slots, query: &ListQuery, now: i64, used: bool) -> (String, Vec<Value>) {
-    let (_, filter) = group_filter(query, now);
-    let (mut hits, mut values) = (Vec::new(), Vec::new());
-    for source in sources(slots, query, now) {
-        hits.push(format!("SELECT project, session_id FROM ({})", source.sql));
-        values.extend(source.values);
-    }
-    values.extend(filter.values.iter().cloned());
-    let join = if used { USED } else { "" };
-    let sql = format!(
-        "(SELECT * FROM (SELECT project, session_id, min(first) AS first, max(last) AS last, {}, {}, {MEASURES},
-            min(room) AS room, {} AS agents, {} AS models
-            FROM {} SEMI JOIN (SELECT DISTINCT project, session_id FROM ({})) USING (project, session_id)
-            GROUP BY project, session_id) {join} WHERE {})",
+    let measures = format!(
+        ", {}, {}, {MEASURES}, min(room) AS room, {} AS agents, {} AS models",
         super::COUNTS,
         standing(now),
         super::AGENTS,
-        super::MODELS,
-        parts::all(),
-        hits.join(" UNION ALL "),
-        filter.sql()
+        super::MODELS
     );
-    (sql, values)
+    chosen(slots, query, now, &measures, used)
 }
 
 /// A page of sessions in the order that is asked for.
@@ -143,16 +129,25 @@ pub(super) fn totals(
     now: i64,
 ) -> Result<SessionTotals, StoreError> {
     let (table, values) = selected(slots, query, now, query.min_cost_pico_usd.is_some());
+    let window = format!(
+        "WITH chosen AS (SELECT project, session_id FROM {table}) SELECT min(first), max(last) FROM parts
+        WHERE trace_id IN (SELECT trace_id FROM parts SEMI JOIN chosen USING (project, session_id))"
+    );
+    let window = read::rows(connection, "find sessions", &window, values.clone(), |row| {
+        Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
+    })?;
+    let window = window.into_iter().next().flatten().unwrap_or((1, 0));
     let sum = |column: &str| format!("coalesce(sum({column}), 0)::BIGINT");
     let columns = read::TOKEN_COLUMNS.join(", ");
     let sql = format!(
         "WITH chosen AS MATERIALIZED (SELECT *, {status} AS standing FROM {table}),
         used AS (SELECT {tokens}, {cost} AS cost, count(*) FILTER (cost IS NULL) AS unpriced
-            FROM ledger SEMI JOIN chosen USING (project, session_id)),
+            FROM ({ledger}) SEMI JOIN chosen USING (project, session_id)),
         named({columns}, cost, unpriced) AS (SELECT * FROM used)
         SELECT {columns}, cost, unpriced, all_of.* FROM named, (SELECT count(*), count(*) FILTER (standing = 'active'),
             count(*) FILTER (standing = 'failed'), {runs}, {spans}, {logs}, {errors}, {blocked},
             least(coalesce(sum(last::HUGEINT - first::HUGEINT), 0), 9223372036854775807)::BIGINT FROM chosen) all_of",
+        ledger = counted::ledger_within(window),
         status = STATUS,
         tokens = read::token_sums(),
         cost = read::sum_of("cost"),

@@ -9,9 +9,12 @@ const PER_DOUBLING: f64 = 16.0;
 /// How far the middle of a class may lie from what is in it, as a part of it.
 pub(in super::super) const ERROR: f64 = 0.022;
 
-/// SQL of the class of a duration.
+/// SQL of the class of a duration; of one that is absent there is none.
 pub(in super::super) fn sql(column: &str) -> String {
-    format!("floor(log2(greatest({column}, 1)) * {PER_DOUBLING})::SMALLINT")
+    // `greatest` passes over what is absent.
+    format!(
+        "(CASE WHEN {column} IS NOT NULL THEN floor(log2(greatest({column}, 1)) * {PER_DOUBLING})::SMALLINT END)"
+    )
 }
 
 /// How many durations lie in each class, by class.

@@ -110,6 +110,7 @@ type Found = Vec<(u32, i16, u64)>;
 
 impl Heat<'_> {
     fn runs(&self) -> Result<Found, StoreError> {
+        source::find_traces(self.connection, self.slots, self.query)?;
         people::run_classes(&people::Asked {
             connection: self.connection,
             slots: self.slots,

@@ -13,10 +13,8 @@ use hashbrown::{HashMap, HashSet};
 use meshscope_api::session::Quantiles;
 use meshscope_api::usage_query::{DEFAULT_TOP, UsageGroupBy, UsageKey, UsageOrder, UsageQuery};
 use meshscope_api::{UsageBucket, UsageGroup, UsageMeasures};
+use meshscope_model::usage::plus;
 use std::cmp::Reverse;
-
-/// Up to so many calls quantiles are exact; beyond they are read off classes of durations.
-pub(super) const EXACT: u64 = 100_000;
 
 /// What is to be measured, and over what.
 pub(super) struct Asked<'a> {
@@ -27,6 +25,8 @@ pub(super) struct Asked<'a> {
     pub(super) filter: &'a Filter,
     /// The part that sums by the hour tell; `source` has it too.
     pub(super) rolled: Option<&'a Rolled>,
+    /// Up to so many calls quantiles are exact; beyond they are read off classes of durations.
+    pub(super) exact: u64,
 }
 
 /// What was measured.
@@ -73,7 +73,7 @@ pub(super) fn measure(asked: &Asked<'_>) -> Result<Measured, StoreError> {
     let limit = asked.query.top.unwrap_or(DEFAULT_TOP) as usize;
     let mut top = None;
     let mut group_count = 0;
-    if is_wide(asked.query) {
+    if asked.rolled.is_none() && is_wide(asked.query) {
         let (names, count) = top_names(asked, limit)?;
         group_count = count;
         top = (count > names.len()).then_some(names);
@@ -93,7 +93,7 @@ pub(super) fn measure(asked: &Asked<'_>) -> Result<Measured, StoreError> {
         }
     }
     let calls = found.places.values().map(|sum| sum.measures.calls).sum::<u64>();
-    let (quantiles, quantile_error) = if calls <= EXACT {
+    let (quantiles, quantile_error) = if calls <= asked.exact {
         (exact(asked, top.as_deref())?, None)
     } else {
         (found.classed(asked, top.as_deref())?, Some(classes::ERROR))
@@ -101,7 +101,8 @@ pub(super) fn measure(asked: &Asked<'_>) -> Result<Measured, StoreError> {
     Ok(arrange(asked, &found, &quantiles, (group_count, quantile_error)))
 }
 
-/// Whether there may be very many groups, so that the engine chooses the top.
+/// Whether the engine chooses the top: there may be very many groups, or their order asks for all
+/// durations.
 fn is_wide(query: &UsageQuery) -> bool {
     query.order == Some(UsageOrder::Latency) && !query.by.is_empty()
         || query.by.iter().any(|key| match key {
@@ -193,13 +194,6 @@ struct Sum {
     first: Option<i64>,
     durations: Classes,
     first_tokens: Classes,
-}
-
-fn plus(a: Option<i64>, b: Option<i64>) -> Option<i64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.saturating_add(b)),
-        (a, b) => a.or(b),
-    }
 }
 
 impl Sum {

@@ -21,8 +21,13 @@ use duckdb::Connection;
 use measures::Measured;
 use meshscope_api::usage_query::UsageQuery;
 use meshscope_api::{RunLatencyBucket, UsagePeriod, UsageReport, UsageTotals};
+use meshscope_model::time::DAY;
+use meshscope_model::usage::plus;
 use rolled::Rolled;
 use source::Source;
+
+/// Up to so many calls, or runs, quantiles are exact unless another number is asked for.
+pub(super) const EXACT: u64 = 100_000;
 
 /// The bounds that a report shows: those asked for, and for what is open those of the records.
 fn shown(connection: &Connection, query: &UsageQuery, now: i64) -> Result<(i64, i64), StoreError> {
@@ -42,10 +47,12 @@ fn shown(connection: &Connection, query: &UsageQuery, now: i64) -> Result<(i64, 
         Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
     })?;
     let (first, last) = found.into_iter().next().unwrap_or((None, None));
-    let from = first.unwrap_or(now);
+    // What a wild clock tells must not stretch it: such records count in the last bucket.
+    let latest = now.saturating_add(DAY);
+    let from = first.unwrap_or(now).min(latest);
     let to = asked
         .to
-        .unwrap_or_else(|| last.map_or(now, |last| last.saturating_add(1)));
+        .unwrap_or_else(|| last.map_or(now, |last| last.saturating_add(1).min(latest)));
     Ok((from, to.max(from.saturating_add(1))))
 }
 
@@ -57,14 +64,23 @@ struct Period {
     run_latency: Vec<RunLatencyBucket>,
 }
 
-/// Measures what `query` asks for in its range, cut by `calendar`.
-fn period(
-    connection: &Connection,
-    slots: &Slots,
-    query: &UsageQuery,
-    calendar: &Calendar,
+/// What every period of a report is measured with.
+struct Report<'a> {
+    connection: &'a Connection,
+    slots: &'a Slots,
     now: i64,
-) -> Result<Period, StoreError> {
+    /// Up to so many calls, or runs, quantiles are exact.
+    exact: u64,
+}
+
+/// Measures what `query` asks for in its range, cut by `calendar`.
+fn period(report: &Report<'_>, query: &UsageQuery, calendar: &Calendar) -> Result<Period, StoreError> {
+    let Report {
+        connection,
+        slots,
+        now,
+        exact,
+    } = *report;
     let bounds = query.list.range.bounds(now);
     let filter = source::call_filter(slots, query, bounds);
     let rolled = Rolled::of(connection, query, calendar, source::named_filter(query), bounds)?;
@@ -79,6 +95,7 @@ fn period(
         source: &source,
         filter: &filter,
         rolled: rolled.as_ref(),
+        exact,
     })?;
     let with = |measures| UsageTotals {
         measures,
@@ -98,7 +115,7 @@ fn period(
         bounds,
         now,
     };
-    let run_latency = people::runs(&asked, &mut timeline, &mut totals)?;
+    let run_latency = people::runs(&asked, exact, &mut timeline, &mut totals)?;
     people::present(&asked, &filter, &mut timeline, &mut totals)?;
     let claims = Claims {
         connection,
@@ -143,10 +160,6 @@ impl Claims<'_> {
         if let Some(rolled) = self.rolled {
             found.extend(rolled.claims(self.connection, &calendar.index_sql("hour"))?);
         }
-        let plus = |a: Option<i64>, b: Option<i64>| match (a, b) {
-            (Some(a), Some(b)) => Some(a.saturating_add(b)),
-            (a, b) => a.or(b),
-        };
         for (bucket, cost, tokens) in found {
             let slot = usize::try_from(bucket)
                 .ok()
@@ -160,30 +173,36 @@ impl Claims<'_> {
     }
 }
 
-/// The report of `GET /api/v1/usage`.
+/// The report of `GET /api/v1/usage`; up to `exact` calls, or runs, with exact quantiles.
 pub(super) fn report(
     connection: &Connection,
     slots: &Slots,
     query: &UsageQuery,
     now: i64,
+    exact: u64,
 ) -> Result<UsageReport, StoreError> {
+    let report = Report {
+        connection,
+        slots,
+        now,
+        exact,
+    };
     let zone = calendar::zone(query.tz.as_deref())?;
     let (from, to) = shown(connection, query, now)?;
     let calendar = Calendar::cut(from, to, query.bucket, &zone)?;
-    let mut this = period(connection, slots, query, &calendar, now)?;
+    source::find_traces(connection, slots, query)?;
+    let mut this = period(&report, query, &calendar)?;
     let previous = match query.compare {
         true => Some(Box::new(before(
-            connection,
-            slots,
+            &report,
             query,
             &calendar,
             (from, to),
-            now,
             &mut this,
         )?)),
         false => None,
     };
-    let run_quantile_error = (this.totals.runs > measures::EXACT).then_some(classes::ERROR);
+    let run_quantile_error = (this.totals.runs > exact).then_some(classes::ERROR);
     Ok(UsageReport {
         from,
         to,
@@ -205,12 +224,10 @@ pub(super) fn report(
 
 /// The period before, whose groups are put beside those of this one.
 fn before(
-    connection: &Connection,
-    slots: &Slots,
+    report: &Report<'_>,
     query: &UsageQuery,
     calendar: &Calendar,
     (from, to): (i64, i64),
-    now: i64,
     this: &mut Period,
 ) -> Result<UsagePeriod, StoreError> {
     let (from, to) = calendar.before(from, to);
@@ -218,7 +235,7 @@ fn before(
     let mut earlier = source::within(query, from, to);
     // A group that is among the top now may not have been then.
     earlier.top = Some(meshscope_api::usage_query::MAX_TOP);
-    let period = period(connection, slots, &earlier, &cut, now)?;
+    let period = period(report, &earlier, &cut)?;
     let mut groups: hashbrown::HashMap<_, _> = period
         .measured
         .groups

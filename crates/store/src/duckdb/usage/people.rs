@@ -5,9 +5,8 @@ use super::super::slots::Slots;
 use super::super::{parts, sums};
 use super::calendar::Calendar;
 use super::classes::{self, Classes};
-use super::measures::EXACT;
 use super::rolled::Rolled;
-use super::source::{Source, chooses_calls, chooses_sessions, part_filter};
+use super::source::{Source, chooses_calls, chooses_sessions, of_chosen, part_filter};
 use crate::StoreError;
 use duckdb::Connection;
 use duckdb::types::Value;
@@ -33,10 +32,12 @@ fn bound((from, to): (i64, i64)) -> (i64, i64) {
 
 /// Named query `chosen_runs` of the runs that started in the range, and its values.
 fn runs_sql(asked: &Asked<'_>) -> Result<(String, Vec<Value>), StoreError> {
-    let (with, mut values) = asked.source.sessions(asked.query, asked.slots, asked.now)?;
+    let (with, mut values) = asked.source.sessions(asked.query, asked.slots, asked.now);
     let mut filter = part_filter(asked.slots, asked.query, asked.source);
     let query = asked.query;
-    let plain = !chooses_calls(query) && !chooses_sessions(query);
+    // A run has one room and system in the sums; here any of its parts may have them.
+    let of_part = query.list.room.is_some() || query.list.system.is_some();
+    let plain = !of_part && !chooses_calls(query) && !chooses_sessions(query);
     let (from, to) = bound(asked.bounds);
     let upto = sums::upto(asked.connection)?;
     let runs = match upto.filter(|_| plain) {
@@ -68,9 +69,11 @@ fn runs_sql(asked: &Asked<'_>) -> Result<(String, Vec<Value>), StoreError> {
     Ok((sql, values))
 }
 
-/// Counts the runs, and reads their latency, in each bucket and in all.
+/// Counts the runs, and reads their latency, in each bucket and in all: up to `exact` runs to the ns,
+/// beyond off classes of durations.
 pub(super) fn runs(
     asked: &Asked<'_>,
+    exact: u64,
     timeline: &mut [UsageTotals],
     totals: &mut UsageTotals,
 ) -> Result<Vec<RunLatencyBucket>, StoreError> {
@@ -104,7 +107,7 @@ pub(super) fn runs(
         }
         Ok(())
     })?;
-    if totals.runs <= EXACT {
+    if totals.runs <= exact {
         run_quantiles(asked, timeline, totals)?;
     } else {
         totals.run_latency_ns = in_all.quantiles();
@@ -176,7 +179,7 @@ pub(super) fn run_classes(asked: &Asked<'_>) -> Result<Vec<(u32, i16, u64)>, Sto
 /// `acted` (bucket, project, agent), and their values.
 fn seen_sql(asked: &Asked<'_>, ledger: &Filter) -> Result<(String, Vec<Value>), StoreError> {
     let (query, calendar) = (asked.query, asked.calendar);
-    let (with, mut values) = asked.source.sessions(query, asked.slots, asked.now)?;
+    let (with, mut values) = asked.source.sessions(query, asked.slots, asked.now);
     let filter = part_filter(asked.slots, query, asked.source);
     let (from, to) = bound(asked.bounds);
     let index = |moment: &str| calendar.index_sql(moment);
@@ -236,9 +239,10 @@ fn seen_sql(asked: &Asked<'_>, ledger: &Filter) -> Result<(String, Vec<Value>), 
         true => {
             values.extend(ledger.values.iter().cloned());
             let bucket = calendar.index_sql("time");
-            let which = ledger.sql();
             format!(
-                " UNION ALL SELECT {bucket}, project, session_id, room, [agent] FROM ledger WHERE {which}"
+                " UNION ALL SELECT {bucket}, project, session_id, room, [agent] FROM ledger WHERE {} AND {}",
+                ledger.sql(),
+                of_chosen(query)
             )
         }
         false => String::new(),

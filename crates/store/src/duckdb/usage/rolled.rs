@@ -10,7 +10,7 @@ use super::source::{Source, chooses_sessions};
 use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
-use meshscope_api::usage_query::{UsageGroupBy, UsageKey, UsageQuery};
+use meshscope_api::usage_query::{UsageGroupBy, UsageKey, UsageOrder, UsageQuery};
 use meshscope_model::time::HOUR;
 
 /// Sums of the hours, in the order of `Sum::read`.
@@ -59,7 +59,9 @@ impl Rolled {
             .iter()
             .all(|key| matches!(key, UsageKey::By(by) if has(*by)));
         let plain = query.user.is_none() && query.trace.is_none() && query.attributes.is_empty();
-        let known = keys && plain && query.none.iter().all(|by| has(*by)) && !chooses_sessions(query);
+        let by_latency = query.order == Some(UsageOrder::Latency) && !query.by.is_empty();
+        let known =
+            keys && plain && !by_latency && query.none.iter().all(|by| has(*by)) && !chooses_sessions(query);
         if !known {
             return Ok(None);
         }

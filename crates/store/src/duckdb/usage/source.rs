@@ -2,7 +2,7 @@
 
 use super::super::read::{self, Filter};
 use super::super::slots::Slots;
-use super::super::{attribute, counted, parts, sessions};
+use super::super::{attribute, counted, engine_error, parts, sessions};
 use super::rolled::Rolled;
 use crate::StoreError;
 use duckdb::types::Value;
@@ -10,6 +10,7 @@ use duckdb::{Connection, Row};
 use meshscope_api::attribute::{AttributeFilter, Comparison};
 use meshscope_api::usage_query::{UsageGroupBy, UsageKey, UsageQuery};
 use meshscope_api::{ListQuery, TimeRange};
+use meshscope_model::time::HOUR;
 
 /// Column or expression of a known key over the ledger's rows.
 pub(super) fn column(by: UsageGroupBy) -> String {
@@ -124,6 +125,17 @@ fn where_attribute(filter: &mut Filter, slots: &Slots, key: &str, value: &str) {
     filter.add(&sql, values);
 }
 
+/// Condition that a row is of a session in `page_sessions`.
+const OF_CHOSEN: &str = "(project, session_id) IN (SELECT (project, session_id) FROM page_sessions)";
+
+/// Condition on a row with a session: it is of one that is chosen as in the list of sessions.
+pub(super) fn of_chosen(query: &UsageQuery) -> &'static str {
+    match session_query(query) {
+        Some(_) => OF_CHOSEN,
+        None => "true",
+    }
+}
+
 /// Sessions that are chosen as in the list of sessions, if any filter does.
 fn session_query(query: &UsageQuery) -> Option<ListQuery> {
     let list = &query.list;
@@ -185,7 +197,7 @@ impl Source {
             });
         }
         let (sessions, values) = match &chosen {
-            Some(list) => sessions::matching(slots, list, now)?,
+            Some(list) => sessions::matching(slots, list, now),
             None => (
                 format!(
                     "SELECT DISTINCT project, session_id FROM {} WHERE session_id = ?",
@@ -196,7 +208,7 @@ impl Source {
         };
         let window = format!(
             "WITH page_sessions AS ({sessions}) SELECT min(first), max(last) FROM parts
-            WHERE (project, session_id) IN (SELECT (project, session_id) FROM page_sessions)"
+            WHERE {OF_CHOSEN}"
         );
         let window = read::rows(connection, "find sessions", &window, values.clone(), |row| {
             Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
@@ -205,11 +217,9 @@ impl Source {
             with: format!(
                 "page_sessions AS MATERIALIZED ({sessions}),
                 page_traces AS (SELECT DISTINCT trace_id FROM parts
-                    WHERE spans > 0 AND (project, session_id) IN (SELECT (project, session_id) FROM page_sessions)),
-                {}, chosen_ledger AS (SELECT * FROM page_ledger
-                    WHERE (project, session_id) IN (SELECT (project, session_id) FROM page_sessions)),
-                chosen_claims AS (SELECT * FROM page_claims
-                    WHERE (project, session_id) IN (SELECT (project, session_id) FROM page_sessions)),",
+                    WHERE spans > 0 AND {OF_CHOSEN}),
+                {}, chosen_ledger AS (SELECT * FROM page_ledger WHERE {OF_CHOSEN}),
+                chosen_claims AS (SELECT * FROM page_claims WHERE {OF_CHOSEN}),",
                 counted::of_page(window.into_iter().next().flatten().unwrap_or((0, 0)))
             ),
             values,
@@ -282,35 +292,25 @@ impl Source {
     }
 
     fn with(&self, table: &str, attributes: &str, filter: &Filter) -> (String, Vec<Value>) {
+        let (name, joined) = match attributes {
+            "" => ("chosen", String::new()),
+            _ => ("chosen_calls", format!(", chosen AS (SELECT c.* {attributes})")),
+        };
         let sql = format!(
-            "WITH {} chosen AS (SELECT c.* FROM {table} c WHERE {})",
+            "WITH {} {name} AS (SELECT c.* FROM {table} c WHERE {}){joined}",
             self.with,
             filter.sql()
         );
-        let sql = if attributes.is_empty() {
-            sql
-        } else {
-            sql.replace("chosen AS (SELECT c.* FROM", "chosen_calls AS (SELECT c.* FROM")
-                + &format!(", chosen AS (SELECT c.* {attributes})")
-        };
         (sql, self.values.iter().chain(&filter.values).cloned().collect())
     }
 
     /// Named query of the chosen sessions with a comma after it, and its values; for questions about
     /// runs and sessions.
-    pub(super) fn sessions(
-        &self,
-        query: &UsageQuery,
-        slots: &Slots,
-        now: i64,
-    ) -> Result<(String, Vec<Value>), StoreError> {
-        match session_query(query) {
-            Some(list) => {
-                let (sql, values) = sessions::matching(slots, &list, now)?;
-                Ok((format!("page_sessions AS MATERIALIZED ({sql}),"), values))
-            }
-            None => Ok((String::new(), Vec::new())),
-        }
+    pub(super) fn sessions(&self, query: &UsageQuery, slots: &Slots, now: i64) -> (String, Vec<Value>) {
+        session_query(query).map_or_else(Default::default, |list| {
+            let (sql, values) = sessions::matching(slots, &list, now);
+            (format!("page_sessions AS MATERIALIZED ({sql}),"), values)
+        })
     }
 }
 
@@ -328,8 +328,9 @@ fn attributes(slots: &Slots, query: &UsageQuery, (from, to): (i64, i64)) -> Stri
     if columns.is_empty() {
         return columns;
     }
-    // A call may start a little before or after its span where a metric tells it.
-    let window = format!("s.start_time BETWEEN {} AND {}", from.max(read::ANY_TIME.0), to);
+    // A call may lie a little before or after the start of its span where a metric tells it.
+    let (first, last) = (from.saturating_sub(HOUR), to.saturating_add(HOUR));
+    let window = format!("s.start_time BETWEEN {} AND {last}", first.max(read::ANY_TIME.0));
     format!(
         "{columns} FROM chosen_calls c LEFT JOIN (SELECT s.trace_id, s.span_id{values} FROM spans s WHERE {window}) v
         ON v.trace_id = c.trace_id AND v.span_id = c.span_id"
@@ -348,7 +349,8 @@ fn attribute_text(slots: &Slots, key: &str) -> String {
     format!("(CASE {written} WHEN 't' THEN 'true' WHEN 'f' THEN 'false' ELSE substr({written}, 2) END)")
 }
 
-/// Conditions on rows of the roll-up of spans and logs, for what is counted by runs and sessions.
+/// Conditions on rows of the roll-up of spans and logs, for what is counted by runs and sessions; after
+/// [`find_traces`].
 pub(super) fn part_filter(slots: &Slots, query: &UsageQuery, source: &Source) -> Filter {
     let list = &query.list;
     let mut filter = Filter::default();
@@ -366,15 +368,24 @@ pub(super) fn part_filter(slots: &Slots, query: &UsageQuery, source: &Source) ->
         filter.add(&format!("trace_id = '{trace}'::UUID"), []);
     }
     if source.of_sessions && session_query(query).is_some() {
-        filter.add(
-            "(project, session_id) IN (SELECT (project, session_id) FROM page_sessions)",
-            [],
-        );
+        filter.add(OF_CHOSEN, []);
     }
     filter.text("list_contains(agents, ?)", list.agent.as_deref());
-    // What the roll-up does not know is asked of the spans, and what these do not of the ledger.
-    let mut spans = Filter::default();
-    add_texts(&mut spans, query);
+    if asked_traces(slots, query).is_some() {
+        filter.add("trace_id IN (SELECT trace_id FROM asked_traces)", []);
+    }
+    filter
+}
+
+/// SQL of the traces that a question chooses by what the roll-up does not know, and its values: it is asked
+/// of the spans, and what these do not know of the ledger.
+fn asked_traces(slots: &Slots, query: &UsageQuery) -> Option<(String, Vec<Value>)> {
+    let list = &query.list;
+    let (mut selects, mut values) = (Vec::new(), Vec::new());
+    let mut add = |table: &str, filter: Filter| {
+        selects.push(format!("SELECT trace_id FROM {table} WHERE {}", filter.sql()));
+        values.extend(filter.values);
+    };
     let of_spans = [
         &list.model,
         &query.provider,
@@ -384,9 +395,10 @@ pub(super) fn part_filter(slots: &Slots, query: &UsageQuery, source: &Source) ->
         &query.user,
     ];
     if of_spans.iter().any(|text| text.is_some()) || query.operation.is_some() {
+        let mut spans = Filter::default();
+        add_texts(&mut spans, query);
         spans.equal("agent", list.agent.as_deref());
-        let within = format!("trace_id IN (SELECT trace_id FROM spans WHERE {})", spans.sql());
-        filter.add(&within, spans.values);
+        add("spans", spans);
     }
     let mut calls = Filter::default();
     calls.equal("version", query.version.as_deref());
@@ -397,10 +409,30 @@ pub(super) fn part_filter(slots: &Slots, query: &UsageQuery, source: &Source) ->
         where_attribute(&mut calls, slots, key, value);
     }
     if calls.sql() != "true" {
-        let within = format!("trace_id IN (SELECT trace_id FROM usage WHERE {})", calls.sql());
-        filter.add(&within, calls.values);
+        add("usage", calls);
     }
-    filter
+    (!selects.is_empty()).then(|| (selects.join(" INTERSECT "), values))
+}
+
+/// Makes the temporary table `asked_traces` for [`part_filter`], once for a question: whatever its period,
+/// the traces are the same.
+pub(super) fn find_traces(
+    connection: &Connection,
+    slots: &Slots,
+    query: &UsageQuery,
+) -> Result<(), StoreError> {
+    let doing = "find the runs of calls";
+    let Some((sql, values)) = asked_traces(slots, query) else {
+        return Ok(());
+    };
+    connection
+        .execute_batch("CREATE OR REPLACE TEMP TABLE asked_traces (trace_id UUID)")
+        .map_err(engine_error(doing))?;
+    let fill = format!("INSERT INTO asked_traces SELECT DISTINCT trace_id FROM ({sql})");
+    connection
+        .execute(&fill, duckdb::params_from_iter(values))
+        .map_err(engine_error(doing))?;
+    Ok(())
 }
 
 /// Whether calls are chosen by more than a roll-up of runs and sessions knows.

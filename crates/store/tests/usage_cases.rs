@@ -1,0 +1,346 @@
+//! Figures of usage where records come late, apart, twice, or with wild times.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use meshscope_api::prices::Reprice;
+use meshscope_api::{ListQuery, Params, TimeRange, UsageQuery, UsageReport};
+use meshscope_model::batch::PointUsage;
+use meshscope_model::metric::PointValue;
+use meshscope_model::time::{DAY, HOUR, MINUTE, SECOND};
+use meshscope_model::{
+    AttributeValue, Attributes, Batch, Call, LogEntry, LogRecord, Metric, MetricPoint, Operation, Origin,
+    PointEntry, Resource, Scope, Span, SpanEntry, SpanFacts, SpanId, SpanKind, Status, Tokens, TraceId,
+    Usage,
+};
+use meshscope_store::{DuckDb, Store};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const NOW: i64 = 1_795_220_548_168_533_800;
+
+fn origin(session: Option<&str>) -> Origin {
+    Origin {
+        project: Some("p".to_owned()),
+        session: session.map(str::to_owned),
+        ..Origin::default()
+    }
+}
+
+fn usage(total: i64) -> Usage {
+    Usage {
+        tokens: Tokens {
+            total: Some(total),
+            ..Tokens::default()
+        },
+        ..Usage::default()
+    }
+}
+
+/// A call of ten tokens that took a second.
+fn call(trace: u128, id: u64, start: i64, session: Option<&str>) -> SpanEntry {
+    SpanEntry {
+        span: Span {
+            resource: Arc::new(Resource::default()),
+            scope: Arc::new(Scope::default()),
+            trace_id: TraceId::from_u128(trace),
+            span_id: SpanId::from_u64(id),
+            parent_span_id: None,
+            trace_state: String::new(),
+            flags: 0,
+            name: "work".to_owned(),
+            kind: SpanKind::Internal,
+            start_time: start,
+            end_time: Some(start + SECOND),
+            attributes: Attributes::default(),
+            dropped_attributes_count: 0,
+            events: Vec::new(),
+            dropped_events_count: 0,
+            links: Vec::new(),
+            dropped_links_count: 0,
+            status: Status::default(),
+        },
+        facts: SpanFacts {
+            origin: origin(session),
+            operation: Operation::Chat,
+            model: Some("x".to_owned()),
+            usage: Some(usage(10)),
+            ..SpanFacts::default()
+        },
+    }
+}
+
+/// A counter of a call, without how long it took.
+fn point(time: i64, call: Option<Call>) -> PointEntry {
+    PointEntry {
+        point: MetricPoint {
+            resource: Arc::new(Resource::default()),
+            scope: Arc::new(Scope::default()),
+            metric: Arc::new(Metric {
+                name: "tokens".to_owned(),
+                ..Metric::default()
+            }),
+            attributes: Attributes::default(),
+            start_time: 0,
+            time,
+            flags: 0,
+            value: PointValue::Int(10),
+            exemplars: Vec::new(),
+        },
+        origin: origin(Some("counted")),
+        usage: Some(PointUsage {
+            usage: usage(10),
+            model: Some("x".to_owned()),
+            ..PointUsage::default()
+        }),
+        identity: None,
+        call,
+    }
+}
+
+fn log(time: i64) -> LogEntry {
+    LogEntry {
+        record: LogRecord {
+            resource: Arc::new(Resource::default()),
+            scope: Arc::new(Scope::default()),
+            time,
+            observed_time: 0,
+            severity_number: 9,
+            severity_text: String::new(),
+            body: AttributeValue::from("a word"),
+            attributes: Attributes::default(),
+            dropped_attributes_count: 0,
+            flags: 0,
+            trace_id: None,
+            span_id: None,
+            event_name: String::new(),
+        },
+        origin: origin(Some("logs")),
+        identity: None,
+    }
+}
+
+fn write(store: &DuckDb, spans: Vec<SpanEntry>) {
+    let batch = Batch {
+        spans,
+        ..Batch::default()
+    };
+    store.write(&[batch]).unwrap();
+}
+
+fn ask(store: &DuckDb, text: &str) -> UsageReport {
+    let query = UsageQuery::read(&Params::parse(text)).unwrap();
+    store.usage(&query, NOW).unwrap()
+}
+
+fn listed(store: &DuckDb) -> Vec<String> {
+    let all = ListQuery {
+        range: TimeRange::ALL,
+        limit: 100,
+        ..ListQuery::default()
+    };
+    let sessions = store.sessions(&all, NOW).unwrap().sessions;
+    sessions.into_iter().map(|session| session.session_id).collect()
+}
+
+#[test]
+fn a_report_is_as_of_one_moment_while_others_write_and_sum_up() {
+    const CALLS: u64 = 50;
+    let store = DuckDb::in_memory().unwrap();
+    let begin = NOW - 5 * HOUR;
+    let write_next = |n: u64| {
+        let spans = (0..CALLS)
+            .map(|k| {
+                call(
+                    u128::from(n + 1),
+                    k + 1,
+                    begin + (n * CALLS + k) as i64 * SECOND,
+                    Some("s"),
+                )
+            })
+            .collect();
+        write(&store, spans);
+    };
+    write_next(0);
+    store.sum_up_all().unwrap();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 1..40 {
+                write_next(n);
+                store.sum_up_all().unwrap();
+            }
+            ended.store(true, Ordering::Release);
+        });
+        let mut seen = 0;
+        while !ended.load(Ordering::Acquire) {
+            let report = ask(&store, "from=0&bucket=1h");
+            let calls = report.totals.measures.calls;
+            assert_eq!(calls % CALLS, 0, "a write counts whole or not at all");
+            assert_eq!((report.totals.runs * CALLS, report.totals.spans), (calls, calls));
+            assert!(calls >= seen, "{calls} after {seen}");
+            seen = calls;
+        }
+    });
+    assert_eq!(ask(&store, "from=0").totals.measures.calls, 40 * CALLS);
+}
+
+#[test]
+fn a_session_that_is_named_late_is_the_only_one() {
+    let store = DuckDb::in_memory().unwrap();
+    let start = NOW - 3 * HOUR;
+    write(&store, vec![call(1, 2, start, None)]);
+    store.sum_up_all().unwrap();
+    write(&store, vec![call(1, 1, start - MINUTE, Some("chat"))]);
+    for _ in 0..2 {
+        assert_eq!(listed(&store), ["chat"]);
+        let report = ask(&store, "from=0&bucket=1h");
+        assert_eq!((report.totals.sessions, report.totals.runs), (1, 1));
+        assert!(report.timeline.iter().all(|totals| totals.sessions <= 1));
+        store.sum_up_all().unwrap();
+    }
+}
+
+#[test]
+fn a_record_from_the_end_of_time_holds_up_nothing() {
+    let store = DuckDb::in_memory().unwrap();
+    let wild = Batch {
+        logs: vec![log(i64::MAX)],
+        ..Batch::default()
+    };
+    store.write(&[wild]).unwrap();
+    store.sum_up_all().unwrap();
+    assert_eq!(ask(&store, "from=0").totals.sessions, 1);
+    let mut spans = vec![
+        call(1, 1, NOW - HOUR, Some("chat")),
+        call(2, 1, i64::MAX - SECOND, Some("far")),
+    ];
+    spans.push(call(3, 1, i64::MAX - SECOND, None));
+    write(&store, spans);
+    store.sum_up_all().unwrap();
+    // The session of the far trace is named late too: its hour is made anew.
+    write(&store, vec![call(3, 2, NOW - HOUR, Some("far"))]);
+    for _ in 0..2 {
+        let report = ask(&store, "from=0&bucket=1d&by=model");
+        assert_eq!((report.totals.measures.calls, report.totals.runs), (4, 3));
+        assert_eq!(report.totals.sessions, 3);
+        assert!(
+            report.to <= NOW + DAY && report.timeline.len() < 4,
+            "{:?}",
+            report.bounds
+        );
+        store.sum_up_all().unwrap();
+    }
+}
+
+#[test]
+fn a_call_of_unknown_duration_is_not_a_short_one() {
+    let store = DuckDb::in_memory().unwrap().exact_up_to(10);
+    let start = NOW - 3 * HOUR;
+    let batch = Batch {
+        spans: (1..=20)
+            .map(|n| call(n, 1, start + n as i64, Some("chat")))
+            .collect(),
+        points: (1..=40).map(|n| point(start + n * SECOND, None)).collect(),
+        ..Batch::default()
+    };
+    store.write(&[batch]).unwrap();
+    for _ in 0..2 {
+        let all = ask(&store, "from=0&by=model&bucket=1h").totals.measures;
+        assert_eq!(all.calls, 60);
+        let p50 = all.latency_ns.p50.unwrap() as f64;
+        assert!((p50 / SECOND as f64 - 1.0).abs() < 0.023, "{p50}");
+        let query = UsageQuery::read(&Params::parse("from=0")).unwrap();
+        let map = store
+            .usage_latency(&query, meshscope_api::usage_query::LatencyOf::Calls, NOW)
+            .unwrap();
+        assert_eq!(map.cells.iter().map(|cell| cell.count).sum::<u32>(), 20);
+        store.sum_up_all().unwrap();
+    }
+}
+
+#[test]
+fn filters_of_sessions_and_of_calls_hold_together() {
+    let store = DuckDb::in_memory().unwrap();
+    let start = NOW - 3 * HOUR;
+    let mut failed = call(1, 1, start, Some("failed"));
+    failed.facts.error = Some("it broke".to_owned());
+    failed.facts.origin.agent = Some("planner".to_owned());
+    failed.facts.origin.room = Some("lab".to_owned());
+    let mut fine = call(2, 1, start, Some("fine"));
+    fine.facts.origin.agent = Some("writer".to_owned());
+    fine.facts.origin.room = Some("lobby".to_owned());
+    let mut other = call(3, 1, start, Some("other"));
+    other.facts.error = Some("it broke".to_owned());
+    other.facts.model = Some("y".to_owned());
+    write(&store, vec![failed, fine, other]);
+    for _ in 0..2 {
+        let totals = ask(&store, "from=0&has_error=true&model=x").totals;
+        assert_eq!((totals.measures.calls, totals.runs), (1, 1));
+        assert_eq!((totals.sessions, totals.agents, totals.rooms), (1, 1, 1));
+        let both = ask(&store, "from=0&model=x&provider=none-of-them").totals;
+        assert_eq!((both.measures.calls, both.sessions, both.runs), (0, 0, 0));
+        store.sum_up_all().unwrap();
+    }
+}
+
+#[test]
+fn pricing_anew_tells_of_every_call_once() {
+    let store = DuckDb::in_memory().unwrap();
+    let start = NOW - 3 * HOUR;
+    let told = |source| Some(Call { key: 7, source });
+    let mut span = call(1, 1, start, Some("chat"));
+    span.facts.call = told(0);
+    let batch = Batch {
+        spans: vec![span, call(2, 1, start, Some("chat"))],
+        points: vec![point(start + SECOND, told(1)), point(start + MINUTE, None)],
+        ..Batch::default()
+    };
+    store.write(&[batch]).unwrap();
+    store.sum_up_all().unwrap();
+    assert_eq!(ask(&store, "from=0").totals.measures.calls, 3);
+    let price = |_: Option<&str>, _: &str, usage: &Usage, _: i64| Some((usage.tokens.total?, "t".to_owned()));
+    let which = |apply| Reprice {
+        apply,
+        ..Reprice::default()
+    };
+    let dry = store.reprice(&which(false), &price).unwrap();
+    assert_eq!(ask(&store, "from=0").totals.measures.cost_pico_usd, None);
+    let done = store.reprice(&which(true), &price).unwrap();
+    assert_eq!(dry.total, done.total);
+    assert_eq!((done.total.calls, done.total.newly_priced), (3, 3));
+    assert_eq!(
+        (done.total.before_pico_usd, done.total.after_pico_usd),
+        (None, Some(30))
+    );
+    let cost = || ask(&store, "from=0&by=model").totals.measures.cost_pico_usd;
+    assert_eq!(cost(), Some(30));
+    store.sum_up_all().unwrap();
+    assert_eq!(cost(), Some(30));
+    // What does not count has its price as well: the span may go before the counter.
+    let again = store.reprice(&which(true), &price).unwrap();
+    assert_eq!((again.total.calls, again.total.changed), (3, 0));
+    assert_eq!(store.price(&price).unwrap(), 0);
+}
+
+#[test]
+fn a_run_of_two_rooms_is_in_both() {
+    let store = DuckDb::in_memory().unwrap();
+    let start = NOW - 3 * HOUR;
+    let mut spans = vec![
+        call(1, 1, start, Some("chat")),
+        call(1, 2, start + SECOND, Some("chat")),
+    ];
+    for (entry, room) in spans.iter_mut().zip(["attic", "cellar"]) {
+        entry.facts.origin.room = Some(room.to_owned());
+    }
+    for entry in spans {
+        write(&store, vec![entry]);
+    }
+    for _ in 0..2 {
+        for room in ["attic", "cellar"] {
+            let totals = ask(&store, &format!("from=0&room={room}")).totals;
+            assert_eq!((totals.runs, totals.sessions, totals.measures.calls), (1, 1, 1));
+        }
+        store.sum_up_all().unwrap();
+    }
+}
