@@ -20,12 +20,11 @@ pub struct Prices {
 }
 
 /// A price table.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct PriceTable {
     /// Version, for example `2026-11`; it stands beside every cost computed from it.
     pub version: String,
     /// Day on which its prices were read, `YYYY-MM-DD`.
-    #[serde(default)]
     pub date: Option<String>,
     /// The prices; of several that match, the longest name holds.
     pub prices: Vec<PriceEntry>,
@@ -53,26 +52,45 @@ const TOKEN_KEYS: [&str; 7] = [
 ];
 
 impl PriceTable {
-    /// Reads a table. An error names the price and the field that is wrong: a misspelt class
-    /// would else be a class without a price.
+    /// Reads a table. An error names the price and the field that is wrong.
     pub fn parse(json: &str) -> Result<Self, String> {
+        /// A table whose entries are still to be read.
+        #[derive(Deserialize)]
+        struct Unread {
+            version: String,
+            date: Option<String>,
+            prices: Vec<Value>,
+        }
         let value: Value = serde_json::from_str(json).map_err(|error| format!("no JSON: {error}"))?;
-        for (index, price) in value["prices"].as_array().into_iter().flatten().enumerate() {
-            check(price, &format!("prices[{index}]"), &PRICE_KEYS)?;
-            for (tier, prices) in price["tiers"].as_array().into_iter().flatten().enumerate() {
-                check(
-                    prices,
-                    &format!("prices[{index}].tiers[{tier}]"),
-                    &["above_input_tokens"],
-                )?;
-            }
+        let Unread {
+            version,
+            date,
+            prices,
+        } = serde_json::from_value(value).map_err(|error| format!("no price table: {error}"))?;
+        let read = |(index, price): (usize, Value)| {
+            Self::parse_entry(price).map_err(|(field, reason)| {
+                let dot = if field.is_empty() { "" } else { "." };
+                format!("prices[{index}]{dot}{field} {reason}")
+            })
+        };
+        let prices = prices.into_iter().enumerate().map(read);
+        Ok(Self {
+            version,
+            date,
+            prices: prices.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Reads an entry. An error has the field, empty for the entry itself, and what is wrong with it: a
+    /// misspelt class would else be a class without a price.
+    pub fn parse_entry(price: Value) -> Result<PriceEntry, (String, String)> {
+        check(&price, "", &PRICE_KEYS)?;
+        for (tier, prices) in price["tiers"].as_array().into_iter().flatten().enumerate() {
+            check(prices, &format!("tiers[{tier}]"), &["above_input_tokens"])?;
         }
-        let table: Self =
-            serde_json::from_value(value).map_err(|error| format!("no price table: {error}"))?;
-        for (index, price) in table.prices.iter().enumerate() {
-            validate(price).map_err(|(field, reason)| format!("prices[{index}].{field} {reason}"))?;
-        }
-        Ok(table)
+        let price = serde_json::from_value(price)
+            .map_err(|error| (String::new(), format!("is no price: {error}")))?;
+        validate(&price).map(|()| price)
     }
 
     fn find(&self, provider: Option<&str>, model: &str, at: i64) -> Option<&PriceEntry> {
@@ -95,7 +113,7 @@ impl PriceTable {
 }
 
 /// Whether an entry can be: the error has the field and what is wrong with it.
-pub fn validate(price: &PriceEntry) -> Result<(), (String, String)> {
+fn validate(price: &PriceEntry) -> Result<(), (String, String)> {
     let wrong = |field: &str, reason: String| Err((field.to_owned(), reason));
     if price.model.trim_matches('*').trim().is_empty() {
         return wrong("model", "is missing: expected the name of a model".to_owned());
@@ -172,22 +190,27 @@ pub fn identity(price: &PriceEntry) -> String {
     format!("{:016x}", meshscope_model::fingerprint::fingerprint(&parts))
 }
 
-/// Whether an object has only these keys and those of tokens, and only prices that can be.
-fn check(object: &Value, place: &str, keys: &[&str]) -> Result<(), String> {
+/// Whether the object at a place within an entry has only these keys and those of tokens, and only
+/// prices that can be.
+fn check(object: &Value, place: &str, keys: &[&str]) -> Result<(), (String, String)> {
     let Some(fields) = object.as_object() else {
-        return Err(format!("{place} is no object: expected a price"));
+        return Err((place.to_owned(), "is no object: expected a price".to_owned()));
     };
     for (key, value) in fields {
+        let wrong = |reason: String| {
+            let dot = if place.is_empty() { "" } else { "." };
+            Err((format!("{place}{dot}{key}"), reason))
+        };
         if !keys.contains(&key.as_str()) && !TOKEN_KEYS.contains(&key.as_str()) {
-            return Err(format!(
-                "{place}.{key} is not known: expected one of {}, {}",
+            return wrong(format!(
+                "is not known: expected one of {}, {}",
                 keys.join(", "),
                 TOKEN_KEYS.join(", ")
             ));
         }
         if value.is_number() && value.as_i64().is_none_or(|n| n < 0) {
-            return Err(format!(
-                "{place}.{key} is {value}: expected a whole number of pico-dollars, 0 or more"
+            return wrong(format!(
+                "is {value}: expected a whole number of pico-dollars, 0 or more"
             ));
         }
     }

@@ -46,7 +46,7 @@ pub struct BudgetState {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub unpriced_calls: u64,
     /// Cost of a day at the present rate, pico-dollars: the mean of the last 7 days, those before the
-    /// month among them.
+    /// month among them. They begin within a day, which counts by its part.
     #[serde(with = "meshscope_model::decimal")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub daily_pico_usd: i64,

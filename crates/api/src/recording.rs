@@ -98,7 +98,7 @@ pub struct Recording {
     pub recording_id: String,
     /// The session that it belongs to.
     pub session_id: String,
-    /// The project of the session.
+    /// The project of the session; `default` while none was named and nothing of the session is known.
     pub project: String,
     /// What was recorded.
     pub kind: RecordingKind,
@@ -188,10 +188,11 @@ pub struct NewRecording {
     /// One of [`CONTENT_TYPES`]; for a URL it may be absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// Its first moment, ns since the epoch or RFC 3339. Without it `offset_ns` counts.
+    /// Its first moment, ns since the epoch or RFC 3339, from 1970 to 2200. Without it `offset_ns` counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
-    /// How long after the session's first moment it begins, ns; 0 when neither is said.
+    /// How long after the session's first moment it begins, ns, ten years before or after at the most; 0
+    /// when neither is said.
     #[serde(
         default,
         with = "meshscope_model::decimal::option",
@@ -222,6 +223,10 @@ pub struct NewRecording {
 
 /// Characters of a participant, a name or a URL at the most.
 const LONGEST: usize = 2_000;
+/// How far from its session's first moment a recording begins at the most, and how long it is, ns.
+const FARTHEST: i64 = 10 * 366 * time::DAY;
+/// First moment of a recording at the latest, ns since the epoch: 2200-01-01T00:00:00Z.
+const LATEST: i64 = 7_258_118_400 * time::SECOND;
 
 impl NewRecording {
     /// Checks what can be checked without the bytes, and brings the content type to the spelling of
@@ -250,8 +255,18 @@ impl NewRecording {
             }
         }
         self.moment()?;
-        if self.duration_ns.is_some_and(|ns| ns < 0) {
-            return Err(Problem::invalid_parameter("duration_ns", "it is below 0"));
+        for (name, ns, least) in [
+            ("offset_ns", self.offset_ns, -FARTHEST),
+            ("duration_ns", self.duration_ns, 0),
+        ] {
+            if let Some(ns) = ns
+                && !(least..=FARTHEST).contains(&ns)
+            {
+                return Err(Problem::invalid_parameter(
+                    name,
+                    format!("{ns} is not between {least} and {FARTHEST} nanoseconds, which are ten years"),
+                ));
+            }
         }
         match (&self.url, self.size_bytes) {
             (Some(url), None) if is_web(url) => Ok(self),
@@ -275,7 +290,7 @@ impl NewRecording {
         }
     }
 
-    /// The first moment as given, ns since the epoch.
+    /// The first moment as given, ns since the epoch, from 1970 to 2200.
     pub fn moment(&self) -> Result<Option<i64>, Problem> {
         let Some(text) = &self.started_at else {
             return Ok(None);
@@ -287,12 +302,15 @@ impl NewRecording {
             ));
         }
         let moment = text.parse().ok().or_else(|| time::parse_rfc3339(text));
-        moment.map(Some).ok_or_else(|| {
-            Problem::invalid_parameter(
-                "started_at",
-                format!("{text:?} is not a time: give nanoseconds since the epoch or RFC 3339"),
-            )
-        })
+        moment
+            .filter(|moment| (0..=LATEST).contains(moment))
+            .map(Some)
+            .ok_or_else(|| {
+                Problem::invalid_parameter(
+                    "started_at",
+                    format!("{text:?} is not a time from 1970 to 2200: give nanoseconds since the epoch or RFC 3339"),
+                )
+            })
     }
 }
 
@@ -384,6 +402,26 @@ mod tests {
             (
                 r#"{"kind":"audio","url":"https://a/b","duration_ns":"-5"}"#,
                 "duration_ns",
+            ),
+            (
+                r#"{"kind":"audio","url":"https://a/b","duration_ns":"9223372036854775807"}"#,
+                "duration_ns",
+            ),
+            (
+                r#"{"kind":"audio","url":"https://a/b","offset_ns":"9223372036854775807"}"#,
+                "offset_ns",
+            ),
+            (
+                r#"{"kind":"audio","url":"https://a/b","offset_ns":"-9223372036854775808"}"#,
+                "offset_ns",
+            ),
+            (
+                r#"{"kind":"audio","url":"https://a/b","started_at":"9223372036854775807"}"#,
+                "started_at",
+            ),
+            (
+                r#"{"kind":"audio","url":"https://a/b","started_at":"-1"}"#,
+                "started_at",
             ),
         ] {
             let problem = given(json).unwrap_err();

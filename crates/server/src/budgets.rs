@@ -10,12 +10,12 @@ use axum::extract::{Json, RawQuery, State};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use meshscope_api::budgets::{Budget, BudgetList, BudgetState};
-use meshscope_api::{Bucket, ListQuery, Problem, TimeRange, UsageQuery, UsageReport};
+use meshscope_api::{Bucket, ListQuery, Problem, TimeRange, UsageQuery, UsageReport, UsageTotals};
 use meshscope_model::time::DAY;
 use meshscope_store::{Store, StoreError};
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// Over how many days the present rate is reckoned.
 const RATE_DAYS: i64 = 7;
@@ -71,6 +71,8 @@ fn place(budget: &Budget) -> (Option<&str>, Option<&str>) {
 }
 
 /// The budgets with what is spent of them this month.
+///
+/// Their file may be edited by hand as well: it is read when the server starts and before each change.
 #[utoipa::path(get, path = "/api/v1/budgets", responses((status = 200, body = BudgetList)))]
 pub(crate) async fn budgets(State(app): State<Arc<App>>) -> Answer {
     answer(&app).await
@@ -78,7 +80,8 @@ pub(crate) async fn budgets(State(app): State<Arc<App>>) -> Answer {
 
 /// Sets the budget of everything, of a project or of a room.
 #[utoipa::path(put, path = "/api/v1/budgets", request_body = Budget,
-    responses((status = 200, body = BudgetList), (status = 400, body = Problem)))]
+    responses((status = 200, body = BudgetList), (status = 400, body = Problem),
+        (status = 409, description = "The file was edited by hand and is not right", body = Problem)))]
 pub(crate) async fn set_budget(
     State(app): State<Arc<App>>,
     budget: Result<Json<Budget>, JsonRejection>,
@@ -99,7 +102,8 @@ pub(crate) async fn set_budget(
         ("project" = Option<String>, Query, description = "Its project; absent for that of all"),
         ("room" = Option<String>, Query, description = "Its room; absent for that of all"),
     ),
-    responses((status = 200, body = BudgetList), (status = 404, body = Problem)))]
+    responses((status = 200, body = BudgetList), (status = 404, body = Problem),
+        (status = 409, description = "The file was edited by hand and is not right", body = Problem)))]
 pub(crate) async fn remove_budget(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
     let params = params(query);
     params.only(&["project", "room"])?;
@@ -122,30 +126,22 @@ async fn change(
     app: &Arc<App>,
     work: impl FnOnce(&mut Vec<Budget>) -> Result<(), Problem> + Send + 'static,
 ) -> Answer {
-    let changing = Arc::clone(app);
-    let changed = tokio::task::spawn_blocking(move || change_kept(&changing, work)).await;
-    changed.map_err(|error| Problem::internal(error.to_string()))??;
+    let changed = |config: &Config| {
+        let mut budgets = load(config).map_err(Problem::conflict)?;
+        work(&mut budgets)?;
+        budgets.sort_by(|a, b| place(a).cmp(&place(b)));
+        Ok(budgets)
+    };
+    kept::change(app, file(&app.config), changed, App::set_budgets).await?;
     answer(app).await
 }
 
-fn change_kept(app: &App, work: impl FnOnce(&mut Vec<Budget>) -> Result<(), Problem>) -> Result<(), Problem> {
-    let _one_at_a_time = app.changing.lock().unwrap_or_else(PoisonError::into_inner);
-    let path = file(&app.config);
-    let failed = |error: String| Problem::internal(format!("the budgets {}: {error}", path.display()));
-    let mut budgets = app.budgets();
-    work(&mut budgets)?;
-    budgets.sort_by(|a, b| place(a).cmp(&place(b)));
-    let bytes = serde_json::to_vec_pretty(&budgets).map_err(|error| failed(error.to_string()))?;
-    kept::replace(&path, &bytes).map_err(|error| failed(error.to_string()))?;
-    app.set_budgets(budgets);
-    Ok(())
-}
-
+/// As long as there are budgets: a change that is kept is not told of as a query that took too long.
 async fn answer(app: &App) -> Answer {
     let budgets = app.budgets();
     let zones = budgets.iter().map(zone).collect::<Result<Vec<_>, _>>()?;
     let states = app
-        .ask(move |store| {
+        .ask_long(move |store| {
             let now = now();
             let both = budgets.into_iter().zip(zones);
             both.map(|(budget, zone)| state(store, budget, &zone, now))
@@ -166,37 +162,35 @@ fn month(now: i64, zone: &TimeZone) -> Option<(i64, i64)> {
     Some((moment(first)?, moment(first.checked_add(1.month()).ok()?)?))
 }
 
-/// How a budget stands at `now`.
+/// How a budget stands at `now`: of days since the month began and since the present rate counts, whichever
+/// is earlier.
 fn state(store: &dyn Store, budget: Budget, zone: &TimeZone, now: i64) -> Result<BudgetState, StoreError> {
     let (from, to) = month(now, zone).unwrap_or((now.saturating_sub(30 * DAY), now));
-    let ask = |from: i64| {
-        let query = UsageQuery {
-            list: ListQuery {
-                project: budget.project.clone(),
-                room: budget.room.clone(),
-                range: TimeRange {
-                    from: Some(from),
-                    to: Some(now.saturating_add(1)),
-                },
-                ..ListQuery::default()
+    let week = now.saturating_sub(RATE_DAYS * DAY);
+    let query = UsageQuery {
+        list: ListQuery {
+            project: budget.project.clone(),
+            room: budget.room.clone(),
+            range: TimeRange {
+                from: Some(from.min(week)),
+                to: Some(now.saturating_add(1)),
             },
-            bucket: Some(Bucket::Day),
-            tz: budget.tz.clone(),
-            ..UsageQuery::default()
-        };
-        store.usage(&query, now)
+            ..ListQuery::default()
+        },
+        bucket: Some(Bucket::Day),
+        tz: budget.tz.clone(),
+        ..UsageQuery::default()
     };
-    let cost = |report: &UsageReport| report.totals.measures.cost_pico_usd.unwrap_or(0);
-    let report = ask(from)?;
-    let week = ask(now.saturating_sub(RATE_DAYS * DAY))?;
-    let days: Vec<i64> = report
-        .timeline
-        .iter()
-        .map(|day| day.measures.cost_pico_usd.unwrap_or(0))
-        .collect();
+    let report = store.usage(&query, now)?;
+    // The month begins with a day.
+    let before = report.bounds.partition_point(|bound| *bound < from);
+    let bounds = report.bounds.get(before..).unwrap_or_default();
+    let days = report.timeline.get(before..).unwrap_or_default();
+    let unpriced = days.iter().map(|day| day.measures.unpriced_calls).sum();
+    let days: Vec<i64> = days.iter().map(cost).collect();
     let figures = Burn {
-        spent: cost(&report),
-        daily: cost(&week) / RATE_DAYS,
+        spent: days.iter().fold(0, |sum, day| sum.saturating_add(*day)),
+        daily: since(week, &report) / RATE_DAYS,
         monthly: budget.monthly_pico_usd,
         range: (from, to),
         now,
@@ -205,13 +199,30 @@ fn state(store: &dyn Store, budget: Budget, zone: &TimeZone, now: i64) -> Result
         from,
         to,
         spent_pico_usd: figures.spent,
-        unpriced_calls: report.totals.measures.unpriced_calls,
+        unpriced_calls: unpriced,
         daily_pico_usd: figures.daily,
         forecast_pico_usd: figures.forecast(),
-        used_up_at: figures.used_up(&report.bounds, &days),
+        used_up_at: figures.used_up(bounds, &days),
         days_pico_usd: days,
         budget,
     })
+}
+
+fn cost(day: &UsageTotals) -> i64 {
+    day.measures.cost_pico_usd.unwrap_or(0)
+}
+
+/// What calls cost since a moment; of the day that it lies in its part.
+fn since(moment: i64, report: &UsageReport) -> i64 {
+    let days = report.bounds.windows(2).zip(&report.timeline);
+    let costs = days.map(|(bounds, day)| {
+        let [start, end] = bounds else { return 0 };
+        let (start, end) = ((*start).max(report.from), (*end).min(report.to));
+        let within = end.saturating_sub(start.max(moment)).max(0);
+        let whole = end.saturating_sub(start).max(1);
+        i128::from(cost(day)) * i128::from(within) / i128::from(whole)
+    });
+    i64::try_from(costs.sum::<i128>()).unwrap_or(i64::MAX)
 }
 
 /// What a month's forecast is made of; pico-dollars and ns since the epoch.
@@ -292,6 +303,35 @@ mod tests {
             ..burn(0, 10)
         };
         assert_eq!((quiet.forecast(), quiet.used_up(&bounds, &[0; 10])), (0, None));
+    }
+
+    #[test]
+    fn the_rate_counts_a_day_by_its_part_of_the_week() {
+        let report = |from: i64, costs: &[i64]| UsageReport {
+            from,
+            to: 10 * DAY,
+            bounds: (0..=10).map(|day| day * DAY).collect(),
+            timeline: costs
+                .iter()
+                .map(|cost| UsageTotals {
+                    measures: meshscope_api::usage::UsageMeasures {
+                        cost_pico_usd: Some(*cost),
+                        ..Default::default()
+                    },
+                    ..UsageTotals::default()
+                })
+                .collect(),
+            ..UsageReport::default()
+        };
+        let costs = [1_000, 1_000, 100, 40, 0, 0, 0, 0, 0, 7];
+        // The week began at noon of the third day, of which half counts.
+        let noon = 2 * DAY + 12 * HOUR;
+        assert_eq!(since(noon, &report(0, &costs)), 50 + 40 + 7);
+        // Or all of what was asked for.
+        assert_eq!(
+            since(noon, &report(noon, &[0, 0, 100, 40, 0, 0, 0, 0, 0, 7])),
+            147
+        );
     }
 
     #[test]

@@ -1,18 +1,20 @@
 //! `/api/v1/prices`: the tables, changes to the user's own, and pricing the past anew.
 
-use crate::api::{Answer, Failure, json};
+use crate::api::{Answer, json};
 use crate::app::{App, now};
+use crate::config::Config;
 use crate::{kept, prices};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, Path, State};
-use meshscope_analysis::prices::{identity, validate};
+use meshscope_analysis::prices::identity;
 use meshscope_analysis::{PriceTable, Prices};
 use meshscope_api::Problem;
 use meshscope_api::prices::{
     PriceEntry, PriceList, PriceTableView, PriceView, Reprice, RepriceReport, UnpricedModel,
 };
 use meshscope_model::time::SECOND;
-use std::sync::{Arc, PoisonError};
+use serde_json::Value;
+use std::sync::Arc;
 
 /// The price tables, and models without a price.
 #[utoipa::path(get, path = "/api/v1/prices", responses((status = 200, body = PriceList)))]
@@ -20,13 +22,16 @@ pub(crate) async fn price_list(State(app): State<Arc<App>>) -> Answer {
     json(&list(&app).await?)
 }
 
-/// Adds a price to the user's own table. It holds for calls that come from now on; those of the past
-/// are priced anew on purpose (`/prices/reprice`).
+/// Adds a price to the user's own table.
+///
+/// It holds for calls that come from now on. Those of the past that have no cost get theirs with `/prices/reprice`,
+/// or when the server starts next; a cost that a call has changes with `/prices/reprice` alone. The table's file may
+/// be edited by hand as well: it is read when the server starts and before each change.
 #[utoipa::path(post, path = "/api/v1/prices", request_body = PriceEntry,
     responses((status = 200, body = PriceList), (status = 400, body = Problem), (status = 409, body = Problem)))]
 pub(crate) async fn add_price(
     State(app): State<Arc<App>>,
-    entry: Result<Json<PriceEntry>, JsonRejection>,
+    entry: Result<Json<Value>, JsonRejection>,
 ) -> Answer {
     let entry = entry_of(entry)?;
     change(&app, move |entries| insert(entries, entry)).await
@@ -40,7 +45,7 @@ pub(crate) async fn add_price(
 pub(crate) async fn change_price(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    entry: Result<Json<PriceEntry>, JsonRejection>,
+    entry: Result<Json<Value>, JsonRejection>,
 ) -> Answer {
     let entry = entry_of(entry)?;
     change(&app, move |entries| {
@@ -53,12 +58,13 @@ pub(crate) async fn change_price(
 /// Removes a price from the user's own table.
 #[utoipa::path(delete, path = "/api/v1/prices/{id}",
     params(("id" = String, Path, description = "Identity of the entry")),
-    responses((status = 200, body = PriceList), (status = 404, body = Problem)))]
+    responses((status = 200, body = PriceList), (status = 404, body = Problem),
+        (status = 409, description = "The table's file was edited by hand and is not right", body = Problem)))]
 pub(crate) async fn remove_price(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     change(&app, move |entries| remove(entries, &id)).await
 }
 
-/// Prices calls of the past anew, or tells what that would change. Reported costs stay.
+/// Prices calls of the past anew, those with a cost too, or tells what that would change. Reported costs stay.
 #[utoipa::path(post, path = "/api/v1/prices/reprice", request_body = Reprice,
     responses((status = 200, body = RepriceReport), (status = 400, body = Problem)))]
 pub(crate) async fn reprice(
@@ -79,26 +85,23 @@ pub(crate) async fn reprice(
     json(&report)
 }
 
-fn entry_of(entry: Result<Json<PriceEntry>, JsonRejection>) -> Result<PriceEntry, Problem> {
+fn entry_of(entry: Result<Json<Value>, JsonRejection>) -> Result<PriceEntry, Problem> {
     let Json(entry) = entry.map_err(|error| Problem::invalid_body(error.body_text()))?;
-    match validate(&entry) {
-        Ok(()) => Ok(entry),
-        Err((field, reason)) => Err(Problem::invalid_parameter(&field, format!("`{field}` {reason}"))),
-    }
+    PriceTable::parse_entry(entry).map_err(|(field, reason)| match field.as_str() {
+        "" => Problem::invalid_body(format!("the body {reason}")),
+        field => Problem::invalid_parameter(field, format!("`{field}` {reason}")),
+    })
 }
 
 fn insert(entries: &mut Vec<PriceEntry>, entry: PriceEntry) -> Result<(), Problem> {
     let id = identity(&entry);
     if entries.iter().any(|known| identity(known) == id) {
         return Err(Problem {
-            kind: "urn:meshscope:problem:conflict".to_owned(),
-            title: "It is there already".to_owned(),
-            status: 409,
-            detail: format!(
+            parameter: Some("model".to_owned()),
+            ..Problem::conflict(format!(
                 "there is a price of {:?} from the same day for the same providers: change that one ({id})",
                 entry.model
-            ),
-            parameter: Some("model".to_owned()),
+            ))
         });
     }
     entries.push(entry);
@@ -121,28 +124,17 @@ async fn change(
     app: &Arc<App>,
     work: impl FnOnce(&mut Vec<PriceEntry>) -> Result<(), Problem> + Send + 'static,
 ) -> Answer {
-    let changing = Arc::clone(app);
-    let changed = tokio::task::spawn_blocking(move || change_kept(&changing, work)).await;
-    changed.map_err(|error| Problem::internal(error.to_string()))??;
+    let changed = |config: &Config| {
+        let own = prices::own(config).map_err(Problem::conflict)?;
+        let mut own = own.unwrap_or_default();
+        work(&mut own.prices)?;
+        own.version = version(&own.version);
+        own.date = None;
+        Ok(own)
+    };
+    let put = |app: &App, own| app.set_prices(Prices::built_in().with_own(own));
+    kept::change(app, prices::file(&app.config), changed, put).await?;
     json(&list(app).await?)
-}
-
-fn change_kept(
-    app: &App,
-    work: impl FnOnce(&mut Vec<PriceEntry>) -> Result<(), Problem>,
-) -> Result<(), Failure> {
-    let _one_at_a_time = app.changing.lock().unwrap_or_else(PoisonError::into_inner);
-    let path = prices::file(&app.config);
-    let failed = |error: String| Problem::internal(format!("the price table {}: {error}", path.display()));
-    let mut own = app.prices().own().cloned().unwrap_or_default();
-    let before = own.version.clone();
-    work(&mut own.prices)?;
-    own.version = version(&before);
-    own.date = None;
-    let bytes = serde_json::to_vec_pretty(&own).map_err(|error| failed(error.to_string()))?;
-    kept::replace(&path, &bytes).map_err(|error| failed(error.to_string()))?;
-    app.set_prices(Prices::built_in().with_own(own));
-    Ok(())
 }
 
 /// A new version: `own` and the moment, and a number where the moment is the same.
@@ -193,9 +185,6 @@ fn tables(prices: &Prices) -> Vec<PriceTableView> {
     };
     let none = PriceTable::default();
     let own = view(prices.own().unwrap_or(&none), true);
-    let built_in = prices.tables.last().filter(|_| !prices.tables.is_empty());
-    [Some(own), built_in.map(|table| view(table, false))]
-        .into_iter()
-        .flatten()
-        .collect()
+    let built_in = prices.tables.last().map(|table| view(table, false));
+    std::iter::once(own).chain(built_in).collect()
 }

@@ -20,16 +20,21 @@ pub(crate) fn file(config: &Config) -> PathBuf {
         .unwrap_or_else(|| config.data_dir.join("prices.json"))
 }
 
-/// Reads the tables. A file that is named must be there; any that is there must be right.
+/// The tables by which calls are priced.
 pub(crate) fn load(config: &Config) -> Result<Prices, String> {
+    let own = own(config)?;
+    Ok(own.map_or_else(Prices::built_in, |own| Prices::built_in().with_own(own)))
+}
+
+/// Reads the user's own table, where there is one. A file that is named must be there; any that is there
+/// must be right.
+pub(crate) fn own(config: &Config) -> Result<Option<PriceTable>, String> {
     let path = file(config);
     match std::fs::read_to_string(&path) {
         Ok(text) => PriceTable::parse(&text)
-            .map(|own| Prices::built_in().with_own(own))
+            .map(Some)
             .map_err(|error| format!("the price table {}: {error}", path.display())),
-        Err(error) if error.kind() == ErrorKind::NotFound && config.prices.is_none() => {
-            Ok(Prices::built_in())
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound && config.prices.is_none() => Ok(None),
         Err(error) => Err(format!("cannot read the price table {}: {error}", path.display())),
     }
 }

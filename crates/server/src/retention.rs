@@ -163,11 +163,22 @@ pub(crate) fn keep(app: &Arc<App>, stopped: watch::Receiver<bool>) -> JoinHandle
     })
 }
 
+/// Tends the store and, when it is due, removes what is too old. What fails of it is told of and keeps
+/// nothing of the rest from being done: a store that is not tended must not grow without bound as well.
 fn turn(app: &App, retain: bool, stopped: &watch::Receiver<bool>) -> Result<(), StoreError> {
-    app.store.tend()?;
-    if !retain {
-        return Ok(());
+    let tended = app.store.tend();
+    if retain {
+        if let Err(error) = remove_old(app, stopped) {
+            tracing::error!(%error, "what is too old cannot be removed");
+        }
+        if let Err(error) = recordings::sweep(app) {
+            tracing::error!(%error, "recordings cannot be looked through");
+        }
     }
+    tended
+}
+
+fn remove_old(app: &App, stopped: &watch::Receiver<bool>) -> Result<(), StoreError> {
     // A checkpoint may get due while much is removed.
     let go_on = || !*stopped.borrow();
     if let Some(removed) = app.store.retain(&app.config.retention, now(), &go_on)? {
@@ -180,7 +191,7 @@ fn turn(app: &App, retain: bool, stopped: &watch::Receiver<bool>) -> Result<(), 
             "removed what was too old"
         );
     }
-    recordings::sweep(app)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -103,9 +103,10 @@ pub async fn start(config: Config) -> Result<Running, String> {
     );
     let (kept, dir) = (Arc::clone(&store), config.data_dir.clone());
     let reconciled = tokio::task::spawn_blocking(move || recordings::reconcile(&*kept, &dir)).await;
-    reconciled
-        .map_err(|error| error.to_string())?
-        .map_err(|error| error.to_string())?;
+    // The telemetry is taken and shown without them too.
+    if let Err(error) = reconciled.map_err(|error| error.to_string())? {
+        tracing::error!(%error, "recordings were not looked through");
+    }
     let prices = prices::load(&config)?;
     let budgets = budgets::load(&config)?;
     let stats = Arc::new(Stats::default());

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 /// Noon of a day in November.
 const NOON: i64 = 1_795_262_400_000_000_000;
 const DAY: i64 = 86_400_000_000_000;
+const SECOND: i64 = 1_000_000_000;
 
 fn text(key: &str, value: &str) -> Value {
     json!({"key": key, "value": {"stringValue": value}})
@@ -176,9 +177,17 @@ async fn prices_are_added_changed_and_kept_and_the_past_is_priced_on_purpose() {
         (json!({"model": "x", "input": "-1"}), "input"),
         (json!({"model": "x", "input": "1", "from": "soon"}), "from"),
         (json!({"model": "x"}), "input"),
+        (json!({"model": "x", "input": "1", "ouput": "2"}), "ouput"),
+        (json!({"model": "x", "input": 0.5}), "input"),
+        (
+            json!({"model": "x", "tiers": [{"above_input_tokens": "9", "outpt": "1"}]}),
+            "tiers[0].outpt",
+        ),
+        (json!(["x"]), ""),
     ] {
         let (status, problem) = server.ask(Method::POST, "prices", Some(wrong)).await;
-        assert_eq!((status, &problem["parameter"]), (400, &json!(field)));
+        let parameter = problem["parameter"].as_str().unwrap_or_default();
+        assert_eq!((status, parameter), (400, field), "{problem}");
     }
     assert_eq!(
         server
@@ -281,7 +290,7 @@ async fn a_budget_says_what_is_spent_and_what_will_be() {
         .unwrap();
     let now = i64::try_from(now.as_nanos()).unwrap();
     let mut span = call(1, 0, "gpt-4o", "ann", (1_000, 0));
-    span["startTimeUnixNano"] = json!((now - 1_000_000_000).to_string());
+    span["startTimeUnixNano"] = json!((now - SECOND).to_string());
     span["endTimeUnixNano"] = json!(now.to_string());
     span["attributes"][1] = text("gen_ai.provider.name", "openai");
     assert_eq!(server.json("/v1/traces", &traces(&[span])).await.0, 200);
@@ -295,16 +304,15 @@ async fn a_budget_says_what_is_spent_and_what_will_be() {
         .await;
     let budgets = list["budgets"].as_array().unwrap();
     assert_eq!(budgets.len(), 1, "one a project");
-    // At most a second of the month before was told a moment ago.
-    if budgets[0]["spent_pico_usd"] != "0" {
-        assert_eq!(budgets[0]["spent_pico_usd"], "2500000000");
-        let days = budgets[0]["days_pico_usd"].as_array().unwrap();
-        let sum: i64 = days
-            .iter()
-            .map(|day| day.as_str().unwrap().parse::<i64>().unwrap())
-            .sum();
-        assert_eq!(sum, 2_500_000_000);
-    }
+    // A second ago may have been the month before.
+    let number = |value: &Value| value.as_str().unwrap().parse::<i64>().unwrap();
+    let month = number(&budgets[0]["from"]);
+    let next = number(&budgets[0]["to"]);
+    assert!(next > now && (27 * DAY..32 * DAY).contains(&(next - month)));
+    let spent = if now - SECOND >= month { 2_500_000_000 } else { 0 };
+    assert_eq!(number(&budgets[0]["spent_pico_usd"]), spent);
+    let days = budgets[0]["days_pico_usd"].as_array().unwrap();
+    assert_eq!(days.iter().map(number).sum::<i64>(), spent);
     assert_eq!(budgets[0]["daily_pico_usd"], (2_500_000_000_i64 / 7).to_string());
     let (status, problem) = server.ask(Method::PUT, "budgets", Some(budget("p", 0))).await;
     assert_eq!((status, &problem["parameter"]), (400, &json!("monthly_pico_usd")));
@@ -313,7 +321,17 @@ async fn a_budget_says_what_is_spent_and_what_will_be() {
         .await;
     assert_eq!(list["budgets"].as_array().unwrap().len(), 2);
     assert_eq!(list["budgets"][0]["project"], Value::Null);
-    assert!(list["budgets"][0]["used_up_at"].is_string() || list["budgets"][0]["spent_pico_usd"] == "0");
+    let all = &list["budgets"][0];
+    assert!(all["used_up_at"].is_string(), "{all}");
+    // What lies before the month is not spent of it.
+    let mut earlier = call(2, 0, "gpt-4o", "ann", (1_000, 0));
+    earlier["startTimeUnixNano"] = json!((month - DAY).to_string());
+    earlier["endTimeUnixNano"] = json!((month - DAY + SECOND).to_string());
+    earlier["attributes"][1] = text("gen_ai.provider.name", "openai");
+    assert_eq!(server.json("/v1/traces", &traces(&[earlier])).await.0, 200);
+    let list = server.get("budgets").await;
+    assert_eq!(number(&list["budgets"][1]["from"]), month);
+    assert_eq!(number(&list["budgets"][1]["spent_pico_usd"]), spent);
     assert_eq!(
         server
             .ask(Method::DELETE, "budgets?project=default", None)
@@ -328,4 +346,46 @@ async fn a_budget_says_what_is_spent_and_what_will_be() {
             .0,
         404
     );
+}
+
+#[tokio::test]
+async fn what_was_edited_by_hand_meanwhile_is_not_overwritten() {
+    let server = Server::start().await;
+    let price = |model: &str| json!({"model": model, "input": "1"});
+    let add = |model: &'static str| server.ask(Method::POST, "prices", Some(price(model)));
+    assert_eq!(add("first").await.0, 200);
+    let file = server.get("prices").await["file"].as_str().unwrap().to_owned();
+    let mut table: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    table["prices"].as_array_mut().unwrap().push(price("by hand"));
+    std::fs::write(&file, table.to_string()).unwrap();
+    let (status, list) = add("last").await;
+    assert_eq!(status, 200);
+    let entries = list["tables"][0]["entries"].as_array().unwrap();
+    let models: Vec<&str> = entries
+        .iter()
+        .map(|entry| entry["model"].as_str().unwrap())
+        .collect();
+    assert_eq!(models, ["first", "by hand", "last"]);
+
+    let budget = |project: &str| json!({"project": project, "monthly_pico_usd": "5"});
+    let set = |project: &'static str| server.ask(Method::PUT, "budgets", Some(budget(project)));
+    assert_eq!(set("a").await.0, 200);
+    let budgets = server.dir.path().join("budgets.json");
+    std::fs::write(&budgets, json!([budget("a"), budget("b")]).to_string()).unwrap();
+    let (status, list) = set("c").await;
+    assert_eq!((status, list["budgets"].as_array().unwrap().len()), (200, 3));
+
+    // Where it is not right, it says what is wrong and stays as it is.
+    let wrong = r#"{"version": "x", "prices": [{"model": "m", "inptu": 1}]}"#;
+    std::fs::write(&file, wrong).unwrap();
+    let (status, problem) = add("more").await;
+    assert_eq!(status, 409);
+    assert!(
+        problem["detail"].as_str().unwrap().contains("prices[0].inptu"),
+        "{problem}"
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), wrong);
+    std::fs::write(&budgets, "[").unwrap();
+    assert_eq!(set("d").await.0, 409);
+    assert_eq!(std::fs::read_to_string(&budgets).unwrap(), "[");
 }

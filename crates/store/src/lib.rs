@@ -163,7 +163,8 @@ pub struct RecordingsOf {
 pub struct AddedRecording {
     /// Its session.
     pub session_id: String,
-    /// The session's project; absent is the only one that has such a session, or `default`.
+    /// The session's project; absent is the only one that has such a session, also when it becomes known
+    /// later, and `default` till then.
     pub project: Option<String>,
     /// Its first moment, ns since the epoch; absent is by the offset.
     pub started_at: Option<i64>,

@@ -98,6 +98,84 @@ fn a_recording_stands_on_the_clock_of_its_session_as_known_now() {
 }
 
 #[test]
+fn a_clock_that_is_far_out_makes_no_list_fail() {
+    let store = DuckDb::in_memory().unwrap();
+    let mut late = log("default", "late", 0);
+    late.logs[0].record.time = i64::MAX - 5;
+    store.write(&[late, log("default", "s", 1)]).unwrap();
+    let add = |session: &str, started_at: Option<i64>, offset: i64| {
+        let mut added = sound(session);
+        added.started_at = started_at;
+        added.recording.offset_ns = Some(offset);
+        store.add_recording(&added).unwrap()
+    };
+    let ids = [
+        add("s", None, i64::MAX),
+        add("s", None, i64::MIN),
+        add("s", Some(i64::MIN), 0),
+        add("late", None, 7),
+        add("late", Some(i64::MIN), 0),
+        add("unknown", None, i64::MAX),
+    ];
+    let session = NOW - HOUR;
+    let all = store.recordings(&RecordingsOf::default()).unwrap();
+    let of = |n: usize| {
+        let one = all.iter().find(|one| one.recording_id == ids[n]).unwrap();
+        (one.started_at, one.offset_ns)
+    };
+    assert_eq!(of(0), (Some(i64::MAX), Some(i64::MAX - session)));
+    assert_eq!(of(1), (Some(session.saturating_add(i64::MIN)), Some(i64::MIN)));
+    assert_eq!(of(2), (Some(i64::MIN), Some(i64::MIN)));
+    assert_eq!(of(3), (Some(i64::MAX), Some(5)));
+    assert_eq!(of(4), (Some(i64::MIN), Some(i64::MIN)));
+    assert_eq!(of(5), (None, None));
+    // The earliest first, and last what has no place yet.
+    let starts: Vec<Option<i64>> = all.iter().map(|one| one.started_at).collect();
+    assert!(starts[..5].is_sorted() && starts[5].is_none(), "{starts:?}");
+    for id in ids {
+        assert!(store.remove_recording(id.parse().unwrap()).unwrap());
+    }
+}
+
+#[test]
+fn one_that_comes_before_its_session_follows_it_into_its_project() {
+    let store = DuckDb::in_memory().unwrap();
+    store.add_recording(&sound("s")).unwrap();
+    let named = AddedRecording {
+        project: Some("default".to_owned()),
+        ..sound("s")
+    };
+    store.add_recording(&named).unwrap();
+    let of_project = |project: &str| {
+        let of = RecordingsOf {
+            project: Some(project.to_owned()),
+            ..RecordingsOf::default()
+        };
+        store.recordings(&of).unwrap()
+    };
+    assert_eq!([of_project("default").len(), of_project("p").len()], [2, 0]);
+    store.write(&[log("p", "s", 3)]).unwrap();
+    // A project that was named stays.
+    assert_eq!([of_project("default").len(), of_project("p").len()], [1, 1]);
+    assert_eq!(of_project("p")[0].started_at, Some(NOW - 3 * HOUR + 7));
+    // Another project's session of the same name does not take it away.
+    store.write(&[log("a", "s", 2)]).unwrap();
+    assert_eq!([of_project("a").len(), of_project("p").len()], [0, 1]);
+    let rules = Retention {
+        projects: vec![ProjectRetention {
+            project: "p".to_owned(),
+            age_ns: Some(HOUR),
+            size_bytes: None,
+        }],
+        ..Retention::default()
+    };
+    // It goes with its session, and is not passed on.
+    let removed = store.retain(&rules, NOW, &|| true).unwrap().unwrap();
+    assert_eq!((removed.logs, removed.recordings), (1, 1));
+    assert_eq!([of_project("default").len(), of_project("a").len()], [1, 0]);
+}
+
+#[test]
 fn the_project_is_that_of_the_session_and_asked_for_where_several_have_it() {
     let store = DuckDb::in_memory().unwrap();
     store
@@ -196,4 +274,28 @@ fn their_bytes_count_towards_the_size_that_is_kept() {
     };
     store.retain(&rules, NOW, &|| true).unwrap().unwrap();
     assert!(store.status().unwrap().recordings <= 2);
+}
+
+#[test]
+fn what_an_upload_announces_is_not_there_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DuckDb::open(dir.path(), &meshscope_store::Options::default()).unwrap();
+    store.write(&[log("p", "s", 1)]).unwrap();
+    for _ in 0..5 {
+        let mut announced = sound("s");
+        announced.recording.size_bytes = Some(4_000_000_000);
+        store.add_recording(&announced).unwrap();
+    }
+    let limit = Some(10_000_000_000);
+    let rules = Retention {
+        size_bytes: limit,
+        projects: vec![ProjectRetention {
+            project: "p".to_owned(),
+            age_ns: None,
+            size_bytes: limit,
+        }],
+        ..Retention::default()
+    };
+    assert_eq!(store.retain(&rules, NOW, &|| true).unwrap(), None);
+    assert_eq!(of(&store, "s").len(), 5);
 }

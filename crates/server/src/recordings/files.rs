@@ -1,5 +1,6 @@
 //! The files of recordings.
 
+use crate::kept;
 use meshscope_model::TraceId;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,15 +44,20 @@ impl Files {
         std::fs::create_dir_all(&self.0)
     }
 
-    /// How many bytes have come of a recording that is not whole.
+    /// How many bytes have come of a recording that is not noted as whole.
     pub(crate) fn received(&self, id: TraceId) -> u64 {
-        std::fs::metadata(self.part(id)).map_or(0, |file| file.len())
+        let part = std::fs::metadata(self.part(id)).ok().map(|file| file.len());
+        part.or_else(|| self.whole_size(id)).unwrap_or(0)
+    }
+
+    /// How many bytes a recording has when all of them are there.
+    pub(crate) fn whole_size(&self, id: TraceId) -> Option<u64> {
+        std::fs::metadata(self.whole(id)).ok().map(|file| file.len())
     }
 
     /// Makes what has come the whole, durably.
     pub(crate) fn finish(&self, id: TraceId) -> io::Result<()> {
-        std::fs::rename(self.part(id), self.whole(id))?;
-        std::fs::File::open(&self.0)?.sync_all()
+        kept::rename(&self.part(id), &self.whole(id))
     }
 
     /// Removes what is there of a recording.

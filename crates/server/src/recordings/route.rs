@@ -2,7 +2,8 @@
 
 use super::files::Files;
 use super::serve;
-use super::upload::{Stopped, Turn, disk};
+use super::sweep::made_up;
+use super::upload::{Came, Refused, Turn, disk};
 use crate::api::{Answer, Failure, json, params};
 use crate::app::{App, now};
 use axum::body::{Body, to_bytes};
@@ -56,12 +57,12 @@ pub(crate) async fn list_recordings(
         description = "A description, or the recording itself"),
     params(
         ("session_id" = String, Path, description = "Identity of the session"),
-        ("project" = Option<String>, Query, description = "Its project; absent is the only one with such a session, or `default`"),
+        ("project" = Option<String>, Query, description = "Its project; absent is the only one with such a session, also when it becomes known later, and `default` till then"),
         ("kind" = Option<String>, Query, description = "`audio`, `video` or `screen`; absent is by the Content-Type"),
         ("participant" = Option<String>, Query, description = "Who is heard or seen"),
         ("name" = Option<String>, Query, description = "What a person calls it"),
-        ("started_at" = Option<String>, Query, description = "Its first moment, ns since the epoch or RFC 3339"),
-        ("offset_ns" = Option<i64>, Query, description = "How long after the session's first moment it begins; 0 when neither is said"),
+        ("started_at" = Option<String>, Query, description = "Its first moment, ns since the epoch or RFC 3339, from 1970 to 2200"),
+        ("offset_ns" = Option<i64>, Query, description = "How long after the session's first moment it begins, ten years before or after at the most; 0 when neither is said"),
         ("duration_ns" = Option<i64>, Query, description = "How long it is"),
     ),
     responses((status = 201, body = Recording), (status = 400, body = Problem), (status = 413, body = Problem),
@@ -168,8 +169,8 @@ pub(crate) async fn recording_offset(
 ) -> Answer {
     let (mut recording, id) = named(&app, &session_id, &id, query).await?;
     if recording.state == RecordingState::Uploading {
-        let _turn = app.uploads.turn(id).await;
-        recording = find(&app, Some(recording.project), &session_id, id).await?;
+        let turn = app.uploads.turn(id).await;
+        recording = as_it_stands(&app, &turn, &session_id, id).await?;
     }
     Ok(serve::standing(&recording))
 }
@@ -177,7 +178,8 @@ pub(crate) async fn recording_offset(
 /// Sends the next bytes of a recording.
 ///
 /// `Upload-Offset` says where they belong, which must be where the bytes that are there end. What came of a request
-/// that broke off stays, durably. With the last byte the recording is ready.
+/// that broke off stays, durably. Of a request with more bytes than the recording has nothing is kept. With the last
+/// byte the recording is ready.
 #[utoipa::path(patch, path = "/api/v1/sessions/{session_id}/recordings/{recording_id}",
     request_body(content((Vec<u8> = "application/octet-stream"))),
     params(
@@ -187,7 +189,9 @@ pub(crate) async fn recording_offset(
         ("Upload-Offset" = u64, Header, description = "How many bytes lie before the first of the body"),
     ),
     responses((status = 200, body = Recording), (status = 400, body = Problem),
-        (status = 409, description = "Another offset is right: the answer's Upload-Offset", body = Problem)))]
+        (status = 409, description = "Another offset is right: the answer's Upload-Offset", body = Problem),
+        (status = 413, description = "More bytes than are to come: nothing of it is kept", body = Problem),
+        (status = 415, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn append_recording(
     State(app): State<Arc<App>>,
     Path((session_id, id)): Path<(String, String)>,
@@ -204,10 +208,9 @@ pub(crate) async fn append_recording(
                 "say as a number how many bytes lie before the first of the body",
             )
         })?;
-    let (recording, id) = named(&app, &session_id, &id, query).await?;
+    let (_, id) = named(&app, &session_id, &id, query).await?;
     let turn = app.uploads.turn(id).await;
-    // What stood before may have changed while the turn was waited for.
-    let recording = find(&app, Some(recording.project), &session_id, id).await?;
+    let recording = as_it_stands(&app, &turn, &session_id, id).await?;
     let received = recording.received_bytes.unwrap_or(0);
     if recording.state == RecordingState::Ready || offset != received {
         let problem = Problem::conflict(match recording.state {
@@ -224,7 +227,7 @@ pub(crate) async fn append_recording(
     let work = upload_part(Arc::clone(&app), turn, id, body, most);
     let done = tokio::spawn(work).await;
     done.map_err(|error| Problem::internal(error.to_string()))??;
-    let recording = find(&app, Some(recording.project), &session_id, id).await?;
+    let recording = find(&app, None, &session_id, id).await?;
     let mut answer = json(&recording)?;
     serve::with_offset(answer.headers_mut(), &recording);
     Ok(answer)
@@ -252,24 +255,33 @@ pub(crate) async fn remove_recording(
 /// not know the recording's identity.
 async fn upload_whole(app: Arc<App>, id: TraceId, body: Body, limit: u64) -> Result<(), Problem> {
     let mut turn = app.uploads.turn(id).await;
-    let came = match make(&app).await {
-        Ok(files) => turn.append(&files, id, body, limit).await,
-        Err(problem) => {
-            discard(&app, turn, id).await?;
-            return Err(problem);
-        }
+    let taken = match make(&app).await {
+        Ok(files) => match turn.append(&files, id, body, limit).await {
+            Ok(came) => whole(&came),
+            Err(Refused::TooMany) => Err(too_large(limit)),
+            Err(Refused::Disk(error)) => Err(disk(&error)),
+        },
+        Err(problem) => Err(problem),
     };
-    let problem = match came {
-        Ok(0) => Problem::invalid_body("the body is empty: there is no recording in it"),
-        Ok(size) => return finish(&app, id, size).await,
-        Err((_, Stopped::TooMany)) => too_large(limit),
-        Err((_, Stopped::Early(why))) => Problem::invalid_body(format!(
+    match taken {
+        Ok(size) => finish(&app, id, size).await,
+        Err(problem) => discard(&app, turn, id).await.and(Err(problem)),
+    }
+}
+
+/// The size of a recording that came in one request.
+fn whole(came: &Came) -> Result<u64, Problem> {
+    match came {
+        Came {
+            broke_off: Some(why), ..
+        } => Err(Problem::invalid_body(format!(
             "{why}; nothing of it is kept: large recordings are described first and then sent by PATCH"
+        ))),
+        Came { size: 0, .. } => Err(Problem::invalid_body(
+            "the body is empty: there is no recording in it",
         )),
-        Err((_, stopped)) => stopped.problem(limit),
-    };
-    discard(&app, turn, id).await?;
-    Err(problem)
+        Came { size, .. } => Ok(*size),
+    }
 }
 
 /// Takes the next bytes of a recording, and makes it ready with the last of them.
@@ -282,14 +294,21 @@ async fn upload_part(
 ) -> Result<(), Problem> {
     let files = make(&app).await?;
     let came = turn.append(&files, id, body, most).await;
-    let (size, stopped) = match came {
-        Ok(size) => (size, None),
-        Err((size, stopped)) => (size, Some(stopped)),
-    };
-    if size == most {
-        finish(&app, id, size).await?;
+    let came = came.map_err(|refused| match refused {
+        Refused::TooMany => Problem::too_large(format!(
+            "with it there were more than the {most} bytes that the recording has: nothing of it is kept"
+        )),
+        Refused::Disk(error) => disk(&error),
+    })?;
+    if came.size == most {
+        // However the request ended.
+        return finish(&app, id, most).await;
     }
-    stopped.map_or(Ok(()), |stopped| Err(stopped.problem(most)))
+    came.broke_off.map_or(Ok(()), |why| {
+        Err(Problem::invalid_body(format!(
+            "{why}: ask with HEAD for Upload-Offset and go on from there"
+        )))
+    })
 }
 
 async fn make(app: &App) -> Result<Files, Problem> {
@@ -335,6 +354,20 @@ async fn named(
         .and_then(|id| id.parse().ok());
     let parsed: TraceId = parsed.ok_or_else(missing)?;
     Ok((find(app, project(&params), session_id, parsed).await?, parsed))
+}
+
+/// A recording whose turn has come, which may have changed while that was waited for. One of which all
+/// bytes are there is finished if that failed before.
+async fn as_it_stands(app: &App, _turn: &Turn, session_id: &str, id: TraceId) -> Result<Recording, Problem> {
+    let recording = find(app, None, session_id, id).await?;
+    if recording.state == RecordingState::Ready {
+        return Ok(recording);
+    }
+    let files = Files::of(&app.config.data_dir);
+    if !app.ask_long(move |store| made_up(store, &files, id)).await? {
+        return Ok(recording);
+    }
+    find(app, None, session_id, id).await
 }
 
 async fn find(

@@ -19,24 +19,25 @@ pub(crate) fn reconcile(store: &dyn Store, data_dir: &Path) -> Result<(), StoreE
     let files = Files::of(data_dir);
     for recording in store.recordings(&RecordingsOf::default())? {
         let Some(id) = here(&recording) else { continue };
-        let size = std::fs::metadata(files.whole(id)).ok().map(|file| file.len());
-        match (recording.state, size) {
-            (RecordingState::Uploading, Some(size)) => store.finish_recording(id, size)?,
-            (RecordingState::Ready, None) => {
+        match recording.state {
+            RecordingState::Uploading => _ = made_up(store, &files, id)?,
+            RecordingState::Ready if files.whole_size(id).is_none() => {
                 tracing::error!(recording = %id, session = recording.session_id, "a recording's bytes are not there");
             }
-            _ => {}
+            RecordingState::Ready => {}
         }
     }
     remove_orphans(store, &files)
 }
 
-/// Removes uploads that nobody goes on with, and files whose rows have gone.
+/// Finishes uploads whose last step was cut off, and removes those that nobody goes on with and files
+/// whose rows have gone.
 pub(crate) fn sweep(app: &App) -> Result<(), StoreError> {
     let (store, files) = (&*app.store, Files::of(&app.config.data_dir));
     for recording in store.recordings(&RecordingsOf::default())? {
         if recording.state == RecordingState::Uploading
             && let Some(id) = here(&recording)
+            && !made_up(store, &files, id)?
             && now().saturating_sub(touched(&files, id).unwrap_or(recording.created_at)) > GIVEN_UP
         {
             tracing::info!(recording = %id, session = recording.session_id, "an upload was given up");
@@ -44,6 +45,15 @@ pub(crate) fn sweep(app: &App) -> Result<(), StoreError> {
         }
     }
     remove_orphans(store, &files)
+}
+
+/// Whether all bytes of an upload are there, though its row does not say so: its last step was cut off,
+/// or the store failed in it. Then the row does.
+pub(super) fn made_up(store: &dyn Store, files: &Files, id: TraceId) -> Result<bool, StoreError> {
+    match files.whole_size(id) {
+        None => Ok(false),
+        Some(size) => store.finish_recording(id, size).map(|()| true),
+    }
 }
 
 /// The identity of a recording whose bytes are here.

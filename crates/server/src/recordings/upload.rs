@@ -1,7 +1,7 @@
 //! Bytes of a recording on their way in: to the disk as they come, never as a whole in memory.
 
 use super::files::Files;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody as _};
 use http_body_util::BodyExt as _;
 use meshscope_api::Problem;
 use meshscope_model::TraceId;
@@ -57,19 +57,21 @@ impl Uploads {
 
     /// Waits until the earlier requests about this recording have ended, and makes them.
     pub(super) async fn turn(&self, id: TraceId) -> Turn {
-        let turns = {
+        let (turns, latest) = {
             let mut all = self.lock();
             // Nobody else holds what no request is about.
             all.retain(|_, turns| Arc::strong_count(turns) > 1 || Arc::strong_count(&turns.file) > 1);
-            Arc::clone(all.entry(id).or_insert_with(|| {
+            let turns = Arc::clone(all.entry(id).or_insert_with(|| {
                 Arc::new(Turns {
                     latest: watch::Sender::new(0),
                     file: Arc::default(),
                 })
-            }))
+            }));
+            // Both under the lock: of two requests at once the later one ends the earlier, never neither.
+            turns.latest.send_modify(|latest| *latest += 1);
+            let latest = turns.latest.subscribe();
+            (turns, latest)
         };
-        turns.latest.send_modify(|latest| *latest += 1);
-        let latest = turns.latest.subscribe();
         Turn {
             _file: Arc::clone(&turns.file).lock_owned().await,
             latest,
@@ -78,26 +80,27 @@ impl Uploads {
     }
 }
 
-/// Why no more came.
+/// What is there after a request.
 #[derive(Debug)]
-pub(super) enum Stopped {
-    /// The body broke off, a later request came, or the server ends.
-    Early(String),
-    /// More bytes than there should be.
+pub(super) struct Came {
+    /// How many bytes, durably.
+    pub(super) size: u64,
+    /// Why no more came, where the body did not come to its end.
+    pub(super) broke_off: Option<String>,
+}
+
+/// Why a body is not taken.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// It has more bytes than there is room for; none of them is kept.
     TooMany,
     /// They cannot be written.
     Disk(io::Error),
 }
 
-impl Stopped {
-    pub(super) fn problem(&self, most: u64) -> Problem {
-        match self {
-            Self::Early(why) => Problem::invalid_body(format!(
-                "{why}: ask with HEAD for Upload-Offset and go on from there"
-            )),
-            Self::TooMany => Problem::too_large(format!("more than the {most} bytes that may come")),
-            Self::Disk(error) => disk(error),
-        }
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
     }
 }
 
@@ -117,69 +120,94 @@ pub(super) fn disk(error: &io::Error) -> Problem {
 }
 
 impl Turn {
-    /// Appends a body to what has come of a recording, up to `most` bytes in all; returns how many
-    /// are there. What came before it broke off stays, durably.
+    /// Appends a body to what has come of a recording, up to `most` bytes in all. What came before it
+    /// broke off stays, durably. Of a body with more bytes than that nothing stays, and where its length
+    /// is known nothing is read.
     pub(super) async fn append(
         &mut self,
         files: &Files,
         id: TraceId,
         body: Body,
         most: u64,
-    ) -> Result<u64, (u64, Stopped)> {
+    ) -> Result<Came, Refused> {
         let path = files.part(id);
-        let opened = OpenOptions::new().append(true).create(true).open(&path).await;
-        let mut file = opened.map_err(|error| (0, Stopped::Disk(error)))?;
-        let mut size = match file.metadata().await {
-            Ok(metadata) => metadata.len(),
-            Err(error) => return Err((0, Stopped::Disk(error))),
-        };
-        let came = self.write(&mut file, body, most, &mut size).await;
-        // Also what came before it broke off is not to come again.
-        let synced = match file.flush().await {
-            Ok(()) => file.sync_all().await,
-            Err(error) => Err(error),
-        };
-        match came.and_then(|()| synced.map_err(Stopped::Disk)) {
-            Ok(()) => Ok(size),
-            Err(stopped) => Err((size, stopped)),
+        let mut file = OpenOptions::new().append(true).create(true).open(&path).await?;
+        let before = file.metadata().await?.len();
+        let room = most.saturating_sub(before);
+        if body.size_hint().lower() > room {
+            return Err(Refused::TooMany);
         }
+        let mut durable = before;
+        let came = self.take(&mut file, body, room, &mut durable).await;
+        if let Err(refused) = &came {
+            // Whether what was not made durable is there nobody knows: it is to come again.
+            let keep = match refused {
+                Refused::TooMany => before,
+                Refused::Disk(_) => durable,
+            };
+            let cut = match file.set_len(keep).await {
+                Ok(()) => file.sync_all().await,
+                failed => failed,
+            };
+            if let Err(error) = cut {
+                tracing::error!(%error, path = %path.display(), "bytes that are not to stay were not removed");
+            }
+        }
+        came
     }
 
-    async fn write(
+    /// Writes a body of at most `room` bytes and makes it durable; `durable` rises with the bytes that are.
+    async fn take(
         &mut self,
         file: &mut File,
         mut body: Body,
-        most: u64,
-        size: &mut u64,
-    ) -> Result<(), Stopped> {
-        let mut unsynced = 0;
+        room: u64,
+        durable: &mut u64,
+    ) -> Result<Came, Refused> {
+        let (mut left, mut unsynced) = (room, 0);
+        let broke_off = loop {
+            let data = match self.next(&mut body).await {
+                Ok(Some(data)) => data,
+                Ok(None) => break None,
+                Err(why) => break Some(why),
+            };
+            let bytes = data.len() as u64;
+            left = left.checked_sub(bytes).ok_or(Refused::TooMany)?;
+            file.write_all(&data).await?;
+            unsynced += bytes;
+            if unsynced >= SYNC {
+                file.flush().await?;
+                file.sync_data().await?;
+                *durable += std::mem::take(&mut unsynced);
+            }
+        };
+        // A write is told of before it is done: only this says how it went.
+        file.flush().await?;
+        file.sync_all().await?;
+        *durable += unsynced;
+        Ok(Came {
+            size: *durable,
+            broke_off,
+        })
+    }
+
+    /// The next bytes of a body; `None` at its end, and why when it does not come to its end.
+    async fn next(&mut self, body: &mut Body) -> Result<Option<Bytes>, String> {
         loop {
             let frame = tokio::select! {
                 frame = tokio::time::timeout(PATIENCE, body.frame()) => frame,
                 _ = self.latest.changed() => {
-                    return Err(Stopped::Early("a later request about this recording came".to_owned()));
+                    return Err("a later request about this recording came".to_owned());
                 }
                 _ = self.ended.wait_for(|ended| *ended) => {
-                    return Err(Stopped::Early("the server is shutting down".to_owned()));
+                    return Err("the server is shutting down".to_owned());
                 }
             };
-            let Ok(frame) = frame else {
-                return Err(Stopped::Early(format!("nothing came for {PATIENCE:?}")));
-            };
-            let Some(frame) = frame else { return Ok(()) };
-            let frame = frame.map_err(|error| Stopped::Early(format!("the body broke off: {error}")))?;
-            let Ok(data) = frame.into_data() else { continue };
-            let bytes = data.len() as u64;
-            if size.saturating_add(bytes) > most {
-                return Err(Stopped::TooMany);
-            }
-            file.write_all(&data).await.map_err(Stopped::Disk)?;
-            *size += bytes;
-            unsynced += bytes;
-            if unsynced >= SYNC {
-                unsynced = 0;
-                file.flush().await.map_err(Stopped::Disk)?;
-                file.sync_data().await.map_err(Stopped::Disk)?;
+            let frame = frame.map_err(|_elapsed| format!("nothing came for {PATIENCE:?}"))?;
+            let Some(frame) = frame else { return Ok(None) };
+            let frame = frame.map_err(|error| format!("the body broke off: {error}"))?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
             }
         }
     }

@@ -372,7 +372,7 @@ impl Store for DuckDb {
         let (version, sizes, removed, recordings) = self.read(|connection| {
             let version = connection.query_row("SELECT version()", [], |row| row.get::<_, String>(0));
             let version = version.map_err(engine_error("ask for the engine's version"))?;
-            let recordings = recordings::size(connection, "complete")?;
+            let recordings = recordings::size(connection, None)?;
             Ok((
                 version,
                 compact::sizes(connection)?,

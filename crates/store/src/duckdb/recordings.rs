@@ -11,6 +11,22 @@ use meshscope_model::TraceId;
 /// The project of a session that is named alone and of which nothing is known yet.
 const DEFAULT_PROJECT: &str = "default";
 
+/// SQL of the recordings with the first moment of their session as known now (`first`, NULL while nothing is).
+/// One that came without a project before anything of its session has the project of the session that
+/// began first once that is known, and [`DEFAULT_PROJECT`] until then.
+pub(super) fn placed() -> String {
+    format!(
+        "(WITH known AS MATERIALIZED (SELECT project, session_id, min(first) AS first FROM {}
+            WHERE session_id IN (SELECT session_id FROM recordings) GROUP BY ALL),
+        homes AS (SELECT session_id, arg_min(project, first) AS project FROM known GROUP BY session_id),
+        housed AS (SELECT r.* REPLACE (coalesce(r.project, h.project, '{DEFAULT_PROJECT}') AS project)
+            FROM recordings r LEFT JOIN homes h ON h.session_id = r.session_id)
+        SELECT r.*, k.first FROM housed r
+        LEFT JOIN known k ON k.project = r.project AND k.session_id = r.session_id)",
+        parts::all()
+    )
+}
+
 /// Recordings, the earliest first.
 pub(super) fn list(connection: &Connection, of: &RecordingsOf) -> Result<Vec<Recording>, StoreError> {
     let any = "SELECT EXISTS (FROM recordings)";
@@ -21,27 +37,32 @@ pub(super) fn list(connection: &Connection, of: &RecordingsOf) -> Result<Vec<Rec
         return Ok(Vec::new());
     }
     let mut filter = Filter::default();
-    filter.equal("r.project", of.project.as_deref());
-    filter.equal("r.session_id", of.session_id.as_deref());
-    filter.equal("replace(r.id::VARCHAR, '-', '')", of.recording_id.as_deref());
+    filter.equal("project", of.project.as_deref());
+    filter.equal("session_id", of.session_id.as_deref());
+    filter.equal("replace(id::VARCHAR, '-', '')", of.recording_id.as_deref());
     let sql = format!(
-        "SELECT r.id::VARCHAR, r.project, r.session_id, r.kind, r.participant, r.name, r.content_type,
-            coalesce(r.started_at, s.first + r.start_offset) AS started, started - s.first,
-            r.duration, r.size, r.complete, r.url, r.created_at
-        FROM recordings r LEFT JOIN (SELECT project, session_id, min(first) AS first FROM {}
-            WHERE (project, session_id) IN (SELECT (project, session_id) FROM recordings) GROUP BY ALL) s
-            ON s.project = r.project AND s.session_id = r.session_id
-        WHERE {} ORDER BY started NULLS LAST, r.created_at, r.id",
-        parts::all(),
+        "SELECT id::VARCHAR, project, session_id, kind, participant, name, content_type, started_at, start_offset,
+            first, duration, size, complete, url, created_at FROM {} WHERE {}",
+        placed(),
         filter.sql()
     );
-    read::rows(connection, "list recordings", &sql, filter.values, recording)
+    let mut recordings = read::rows(connection, "list recordings", &sql, filter.values, recording)?;
+    let place = |one: &Recording| (one.started_at.is_none(), one.started_at, one.created_at);
+    recordings.sort_by(|a, b| {
+        place(a)
+            .cmp(&place(b))
+            .then_with(|| a.recording_id.cmp(&b.recording_id))
+    });
+    Ok(recordings)
 }
 
 fn recording(row: &Row<'_>) -> duckdb::Result<Recording> {
     let number = |index: usize| row.get::<_, Option<i64>>(index);
-    let (kind, complete): (String, bool) = (row.get(3)?, row.get(11)?);
-    let size = number(10)?.and_then(|size| u64::try_from(size).ok());
+    let (kind, complete): (String, bool) = (row.get(3)?, row.get(12)?);
+    let size = number(11)?.and_then(|size| u64::try_from(size).ok());
+    // Here and not in SQL, where a clock that is far out would make the whole list fail.
+    let (moment, offset, first) = (number(7)?, number(8)?, number(9)?);
+    let started_at = moment.or_else(|| Some(first?.saturating_add(offset?)));
     Ok(Recording {
         recording_id: trace_id_of(&row.get::<_, String>(0)?).to_string(),
         project: row.get(1)?,
@@ -50,9 +71,11 @@ fn recording(row: &Row<'_>) -> duckdb::Result<Recording> {
         participant: row.get(4)?,
         name: row.get(5)?,
         content_type: row.get(6)?,
-        started_at: number(7)?,
-        offset_ns: number(8)?,
-        duration_ns: number(9)?,
+        started_at,
+        offset_ns: started_at
+            .zip(first)
+            .map(|(start, first)| start.saturating_sub(first)),
+        duration_ns: number(10)?,
         size_bytes: size,
         received_bytes: size.filter(|_| complete),
         state: if complete {
@@ -60,8 +83,8 @@ fn recording(row: &Row<'_>) -> duckdb::Result<Recording> {
         } else {
             RecordingState::Uploading
         },
-        url: row.get(12)?,
-        created_at: row.get(13)?,
+        url: row.get(13)?,
+        created_at: row.get(14)?,
     })
 }
 
@@ -70,7 +93,7 @@ pub(super) fn add(connection: &Connection, added: &AddedRecording) -> Result<Str
     let doing = "note a recording";
     let new = &added.recording;
     let project = match &added.project {
-        Some(project) => project.clone(),
+        Some(project) => Some(project.clone()),
         None => project_of(connection, &added.session_id)?,
     };
     let id: String = connection
@@ -81,7 +104,7 @@ pub(super) fn add(connection: &Connection, added: &AddedRecording) -> Result<Str
     let started_at = added.started_at;
     let values = [
         Value::Text(id.clone()),
-        Value::Text(project),
+        text(project.as_ref()),
         Value::Text(added.session_id.clone()),
         Value::Text(new.kind.name().to_owned()),
         text(new.participant.as_ref()),
@@ -103,8 +126,8 @@ pub(super) fn add(connection: &Connection, added: &AddedRecording) -> Result<Str
     Ok(trace_id_of(&id).to_string())
 }
 
-/// The project of a session that is named alone.
-fn project_of(connection: &Connection, session_id: &str) -> Result<String, StoreError> {
+/// The project of a session that is named alone; `None` while nothing of it is known.
+fn project_of(connection: &Connection, session_id: &str) -> Result<Option<String>, StoreError> {
     let sql = format!(
         "SELECT DISTINCT project FROM {} WHERE session_id = ? ORDER BY 1",
         parts::all()
@@ -120,7 +143,7 @@ fn project_of(connection: &Connection, session_id: &str) -> Result<String, Store
             projects.join(", ")
         )));
     }
-    Ok(projects.pop().unwrap_or_else(|| DEFAULT_PROJECT.to_owned()))
+    Ok(projects.pop())
 }
 
 /// Notes that all of a recording is there.
@@ -141,23 +164,32 @@ pub(super) fn remove(connection: &Connection, id: TraceId) -> Result<bool, Store
     Ok(gone > 0)
 }
 
-/// How many recordings are kept here, and their bytes; `which` is a condition on their columns.
-pub(super) fn size(connection: &Connection, which: &str) -> Result<(u32, u64), StoreError> {
+/// How many recordings are kept here, and their bytes: all of them, or those of a project. Uploads that
+/// are not complete do not count, whatever size they announce.
+pub(super) fn size(connection: &Connection, project: Option<&str>) -> Result<(u32, u64), StoreError> {
+    let mut filter = Filter::default();
+    filter.equal("project", project);
+    let from = project.map_or_else(|| "recordings".to_owned(), |_| placed());
     let sql = format!(
-        "SELECT count(*), coalesce(sum(size), 0)::UBIGINT FROM recordings WHERE url IS NULL AND {which}"
+        "SELECT count(*), coalesce(sum(size), 0)::UBIGINT FROM {from} WHERE url IS NULL AND complete AND {}",
+        filter.sql()
     );
     connection
-        .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(&sql, duckdb::params_from_iter(filter.values), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .map_err(engine_error("sum up the recordings"))
 }
 
 /// Notes which recordings belong to a session of which something is kept, before retention removes
-/// of it, for [`remove_old`].
+/// of it, for [`remove_old`]. From here on these stay in the project that they have, so that none moves
+/// to another one's session when its own goes.
 pub(super) fn note_held(connection: &Connection) -> Result<(), StoreError> {
     let sql = format!(
-        "CREATE OR REPLACE TEMP TABLE held_recordings AS SELECT id FROM recordings
-        WHERE (project, session_id) IN (SELECT (project, session_id) FROM {} WHERE session_id IS NOT NULL)",
-        parts::all()
+        "CREATE OR REPLACE TEMP TABLE held_recordings AS SELECT id, project FROM {} WHERE first IS NOT NULL;
+        UPDATE recordings SET project = h.project FROM held_recordings h
+        WHERE h.id = recordings.id AND recordings.project IS NULL",
+        placed()
     );
     connection
         .execute_batch(&sql)
@@ -168,10 +200,9 @@ pub(super) fn note_held(connection: &Connection) -> Result<(), StoreError> {
 /// older than `cutoff`, SQL of a moment; returns how many.
 pub(super) fn remove_old(connection: &Connection, cutoff: &str) -> Result<u64, StoreError> {
     let sql = format!(
-        "DELETE FROM recordings
-        WHERE (project, session_id) NOT IN (SELECT (project, session_id) FROM {} WHERE session_id IS NOT NULL)
-        AND (created_at < {cutoff} OR id IN (SELECT id FROM held_recordings))",
-        parts::all()
+        "DELETE FROM recordings WHERE id IN (SELECT id FROM {} WHERE first IS NULL
+        AND (created_at < {cutoff} OR id IN (SELECT id FROM held_recordings)))",
+        placed()
     );
     let gone = connection
         .execute(&sql, [])

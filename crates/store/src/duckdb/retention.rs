@@ -133,7 +133,7 @@ impl DuckDb {
             since,
             of_trace: tables_of_traces(&connection)?,
         };
-        recordings::note_held(&connection)?;
+        self.step(|_| recordings::note_held(&connection))?;
         let steps = run.find_traces(cutoffs)?;
         for (step, last) in steps {
             if !go_on() {
@@ -198,10 +198,14 @@ pub(super) fn last(connection: &Connection) -> Result<Option<Removed>, StoreErro
     Ok(notes.last().and_then(|note| serde_json::from_str(note).ok()))
 }
 
-/// Times of all records with their projects; a recording counts as one.
-const TIMES: &str = "SELECT project, last_time AS time FROM spans UNION ALL SELECT project, time FROM logs \
-                     UNION ALL SELECT project, time FROM metric_points \
-                     UNION ALL SELECT project, created_at FROM recordings";
+/// SQL of the times of all records with their projects; a recording counts as one.
+fn times() -> String {
+    format!(
+        "SELECT project, last_time AS time FROM spans UNION ALL SELECT project, time FROM logs
+        UNION ALL SELECT project, time FROM metric_points UNION ALL SELECT project, created_at FROM {}",
+        recordings::placed()
+    )
+}
 
 /// The cutoffs by age and by size.
 fn cutoffs(connection: &Connection, rules: &Retention, now: i64) -> Result<Cutoffs, StoreError> {
@@ -211,12 +215,13 @@ fn cutoffs(connection: &Connection, rules: &Retention, now: i64) -> Result<Cutof
         let Some(limit) = rule.size_bytes else { continue };
         let mine = format!("project = {}", read::quoted(&rule.project));
         let sql = format!(
-            "SELECT coalesce(count(*) FILTER ({mine}) / nullif(count(*), 0), 0)::DOUBLE FROM ({TIMES})"
+            "SELECT coalesce(count(*) FILTER ({mine}) / nullif(count(*), 0), 0)::DOUBLE FROM ({})",
+            times()
         );
         let share: f64 = connection
             .query_row(&sql, [], |row| row.get(0))
             .map_err(engine_error("reckon a project's size"))?;
-        let media = recordings::size(connection, &mine)?.1 as f64;
+        let media = recordings::size(connection, Some(&rule.project))?.1 as f64;
         if let Some(moment) = too_many(connection, used * share + media, limit, &mine)?
             && let Some(cutoff) = cutoffs.projects.get_mut(&rule.project)
         {
@@ -226,7 +231,7 @@ fn cutoffs(connection: &Connection, rules: &Retention, now: i64) -> Result<Cutof
     if let Some(limit) = rules.size_bytes
         && let Some(moment) = too_many(
             connection,
-            used + recordings::size(connection, "true")?.1 as f64,
+            used + recordings::size(connection, None)?.1 as f64,
             limit,
             "true",
         )?
@@ -243,7 +248,10 @@ fn too_many(connection: &Connection, used: f64, limit: u64, which: &str) -> Resu
         return Ok(None);
     }
     let part = (1.0 - limit * DOWN_TO / used).clamp(0.0, 1.0);
-    let sql = format!("SELECT approx_quantile(time, {part}) FROM ({TIMES}) WHERE {which}");
+    let sql = format!(
+        "SELECT approx_quantile(time, {part}) FROM ({}) WHERE {which}",
+        times()
+    );
     let moment = connection.query_row(&sql, [], |row| row.get::<_, Option<i64>>(0));
     let moment = moment.map_err(engine_error("find the oldest records"))?;
     Ok(moment.map(|moment| moment.saturating_add(1)))

@@ -322,7 +322,7 @@ fn editor(desk: Desk) -> AnyView {
             <div class="row">
                 <button class="pill on" type="submit">"Save"</button>
                 <button class="pill" type="button" on:click=cancel>"Cancel"</button>
-                <span class="muted sub">"Calls from now on cost this; the past changes only when it is priced anew."</span>
+                <span class="muted sub">"Calls from now on cost this. Those of the past without a cost get it when the past is priced anew or the server starts next; a cost changes only when it is priced anew."</span>
             </div>
         </form>
     }
