@@ -514,7 +514,7 @@ mod tests {
                 output_tokens: figure,
                 total_tokens: figure,
                 cost: figure,
-                links: u32::from(n % 2 == 0),
+                links: u32::from(n.is_multiple_of(2)),
                 run: u32::from(n > 2),
             });
             builder.push_event(6, "exception");

@@ -424,19 +424,19 @@ async fn an_active_session_stands_before_a_later_one_that_ended() {
 }
 
 #[tokio::test]
-async fn every_capture_has_events_and_a_conversation() {
+async fn the_captures_of_every_otlp_client_have_events_and_a_conversation() {
     for (system, kinds, said) in [
         ("dexto", &["started", "tool", "ended"][..], "Paris"),
-        ("meshagent", &["started", "tool", "ended"], ""),
-        ("meshflow", &["started", "blocked", "ended"], ""),
-        ("reference", &["started", "tool", "ended"], "Paris"),
+        ("meshagent", &["started", "tool", "ended"], "Costa Mesa"),
+        ("meshflow", &["started", "blocked", "ended"], "web_search"),
+        ("reference", &["started", "tool", "ended"], "weather in Paris?"),
         (
             "videosdk",
             &["started", "turn", "tool", "failed", "ended"],
             "It is 21 degrees in Paris.",
         ),
     ] {
-        let server = replay::sent(&replay::names(system, &["0"])).await;
+        let server = replay::sent(&replay::names(system, &[""])).await;
         let (mut seen, mut words) = (BTreeSet::new(), String::new());
         for session in replay::sessions(&server).await {
             let id = session["session_id"].as_str().unwrap();

@@ -3,12 +3,14 @@
 use super::files::Files;
 use super::serve;
 use super::upload::{Stopped, Turn, disk};
+use crate::api::parameters::{InProject, OfSession, in_project};
 use crate::api::{Answer, Failure, json, params};
 use crate::app::{App, now};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
+use meshscope_api::query::project;
 use meshscope_api::{
     NewRecording, Params, Problem, Recording, RecordingKind, RecordingList, RecordingState, recording,
 };
@@ -21,20 +23,15 @@ const DESCRIPTION: usize = 64 * 1024;
 
 /// Recordings of a session, the earliest first.
 #[utoipa::path(get, path = "/api/v1/sessions/{session_id}/recordings",
-    params(
-        ("session_id" = String, Path, description = "Identity of the session"),
-        ("project" = Option<String>, Query, description = "Its project, where several have a session of this name"),
-    ),
+    params(OfSession, InProject),
     responses((status = 200, body = RecordingList)))]
 pub(crate) async fn list_recordings(
     State(app): State<Arc<App>>,
     Path(session_id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let params = params(query);
-    params.only(&["project"])?;
     let of = RecordingsOf {
-        project: project(&params),
+        project: in_project(query)?,
         session_id: Some(session_id),
         recording_id: None,
     };
@@ -127,7 +124,7 @@ pub(crate) async fn add_recording(
         ("project" = Option<String>, Query, description = "Its project"),
     ),
     responses((status = 200, content((Vec<u8> = "audio/wav"), (Vec<u8> = "video/webm"))), (status = 206, description = "A part"),
-        (status = 307, description = "It is at the URL in Location"), (status = 404, body = Problem),
+        (status = 304, description = "It is as it was"), (status = 307, description = "It is at the URL in Location"), (status = 404, body = Problem),
         (status = 409, description = "It is not whole yet", body = Problem), (status = 416, body = Problem)))]
 pub(crate) async fn recording_bytes(
     State(app): State<Arc<App>>,
@@ -327,14 +324,13 @@ async fn named(
     id: &str,
     query: Option<String>,
 ) -> Result<(Recording, TraceId), Failure> {
-    let params = params(query);
-    params.only(&["project"])?;
+    let project = in_project(query)?;
     let missing = || Problem::not_found(format!("session {session_id:?} has no recording {id:?}"));
     let parsed = Some(id)
         .filter(|id| recording::is_recording_id(id))
         .and_then(|id| id.parse().ok());
     let parsed: TraceId = parsed.ok_or_else(missing)?;
-    Ok((find(app, project(&params), session_id, parsed).await?, parsed))
+    Ok((find(app, project, session_id, parsed).await?, parsed))
 }
 
 async fn find(
@@ -362,13 +358,6 @@ fn count(files: &Files, recording: &mut Recording) {
     {
         recording.received_bytes = Some(files.received(id));
     }
-}
-
-fn project(params: &Params) -> Option<String> {
-    params
-        .get("project")
-        .filter(|project| *project != "*")
-        .map(str::to_owned)
 }
 
 async fn read_description(body: Body) -> Result<NewRecording, Problem> {
