@@ -3,7 +3,6 @@
 use super::files::Files;
 use super::serve;
 use super::upload::{Stopped, Turn, disk};
-use crate::api::parameters::{InProject, OfSession, in_project};
 use crate::api::{Answer, Failure, json, params};
 use crate::app::{App, now};
 use axum::body::{Body, to_bytes};
@@ -23,15 +22,20 @@ const DESCRIPTION: usize = 64 * 1024;
 
 /// Recordings of a session, the earliest first.
 #[utoipa::path(get, path = "/api/v1/sessions/{session_id}/recordings",
-    params(OfSession, InProject),
+    params(
+        ("session_id" = String, Path, description = "Identity of the session"),
+        ("project" = Option<String>, Query, description = "Its project, where several have a session of this name"),
+    ),
     responses((status = 200, body = RecordingList)))]
 pub(crate) async fn list_recordings(
     State(app): State<Arc<App>>,
     Path(session_id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
+    let params = params(query);
+    params.only(&["project"])?;
     let of = RecordingsOf {
-        project: in_project(query)?,
+        project: project(&params),
         session_id: Some(session_id),
         recording_id: None,
     };
@@ -324,13 +328,14 @@ async fn named(
     id: &str,
     query: Option<String>,
 ) -> Result<(Recording, TraceId), Failure> {
-    let project = in_project(query)?;
+    let params = params(query);
+    params.only(&["project"])?;
     let missing = || Problem::not_found(format!("session {session_id:?} has no recording {id:?}"));
     let parsed = Some(id)
         .filter(|id| recording::is_recording_id(id))
         .and_then(|id| id.parse().ok());
     let parsed: TraceId = parsed.ok_or_else(missing)?;
-    Ok((find(app, project, session_id, parsed).await?, parsed))
+    Ok((find(app, project(&params), session_id, parsed).await?, parsed))
 }
 
 async fn find(
