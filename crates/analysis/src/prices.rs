@@ -250,6 +250,19 @@ impl Prices {
         })
     }
 
+    /// The price as [`Prices::find`] finds it, in the table of one version alone.
+    #[must_use]
+    pub fn find_in(
+        &self,
+        version: &str,
+        provider: Option<&str>,
+        model: &str,
+        at: i64,
+    ) -> Option<&PriceEntry> {
+        let table = self.tables.iter().find(|table| table.version == version)?;
+        table.find(provider, model, at)
+    }
+
     /// The tables that the API shows, for computing in the browser what the server does.
     #[must_use]
     pub fn of_list(list: &PriceList) -> Self {

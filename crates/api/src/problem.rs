@@ -83,6 +83,11 @@ impl Problem {
         )
     }
 
+    /// 422: there is more than one answer can be made of; `detail` says how to get at it.
+    pub fn too_much(detail: impl Into<String>) -> Self {
+        Self::new("too-much", "There is too much for one answer", 422, detail)
+    }
+
     /// 503: the server takes nothing more for the moment; try again later.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new("unavailable", "Temporarily unavailable", 503, detail)

@@ -6,8 +6,6 @@ use crate::problem::Problem;
 use crate::session_view::SessionOrder;
 use meshscope_model::{System, TraceId};
 
-pub use crate::usage_query::UsageGroupBy;
-
 /// How many entries a page has when `limit` is not given.
 pub const DEFAULT_LIMIT: u32 = 100;
 /// The largest `limit`.
@@ -133,7 +131,8 @@ impl Default for ListQuery {
 const STATUSES: [&str; 3] = ["active", "ended", "failed"];
 
 /// The parameter `project`: absent and `*` are every project.
-pub(crate) fn project(params: &Params) -> Option<String> {
+#[must_use]
+pub fn project(params: &Params) -> Option<String> {
     params
         .get("project")
         .filter(|project| *project != "*")
@@ -172,12 +171,11 @@ pub(crate) fn severity_word(min: Option<u8>) -> Option<&'static str> {
 }
 
 impl ListQuery {
-    const KNOWN: [&str; 17] = [
+    /// What the lists are filtered by, and figures over them.
+    const FILTERS: [&str; 15] = [
         "project",
         "from",
         "to",
-        "limit",
-        "cursor",
         "q",
         "system",
         "room",
@@ -191,10 +189,21 @@ impl ListQuery {
         "blocked",
         "attr",
     ];
+    const PAGING: [&str; 2] = ["limit", "cursor"];
 
-    /// Reads a query string.
+    /// Reads the query string of a list.
     pub fn read(params: &Params) -> Result<Self, Problem> {
-        params.only(&Self::KNOWN)?;
+        Self::read_beside(params, &Self::PAGING)
+    }
+
+    /// Reads the query string of figures over all that a list with the same filters shows.
+    pub fn read_totals(params: &Params) -> Result<Self, Problem> {
+        Self::read_beside(params, &[])
+    }
+
+    /// Reads the filters, beside which there may be the parameters `others`.
+    pub(crate) fn read_beside(params: &Params, others: &[&str]) -> Result<Self, Problem> {
+        params.only(&[&Self::FILTERS[..], others].concat())?;
         let dollars = params.number("min_cost_usd", 0.0, 1.0e6)?;
         let milliseconds = params.number("min_duration_ms", 0.0, 9.0e12)?;
         Ok(Self {
@@ -224,15 +233,14 @@ impl ListQuery {
 
     /// Reads the query string of a list of sessions, which can be ordered.
     pub fn read_sessions(params: &Params) -> Result<Self, Problem> {
-        let own = |key: &String| ["order", "direction"].contains(&key.as_str());
-        let (own, shared): (Vec<_>, Vec<_>) = params.0.iter().cloned().partition(|(key, _)| own(key));
-        let own = Params(own);
-        let order = own.one_of("order", &SessionOrder::ALL.map(SessionOrder::as_str))?;
-        let direction = own.one_of("direction", &["asc", "desc"])?;
+        let others = [&Self::PAGING[..], &["order", "direction"]].concat();
+        let shared = Self::read_beside(params, &others)?;
+        let order = params.one_of("order", &SessionOrder::ALL.map(SessionOrder::as_str))?;
+        let direction = params.one_of("direction", &["asc", "desc"])?;
         Ok(Self {
             order: order.and_then(SessionOrder::parse).unwrap_or_default(),
             ascending: direction == Some("asc"),
-            ..Self::read(&Params(shared))?
+            ..shared
         })
     }
 
@@ -410,8 +418,8 @@ impl Default for SeriesQuery {
 }
 
 impl SeriesQuery {
-    const KNOWN: [&str; 9] = [
-        "project", "from", "to", "limit", "cursor", "session", "room", "service", "q",
+    const KNOWN: [&str; 8] = [
+        "project", "from", "to", "limit", "session", "room", "service", "q",
     ];
 
     /// Reads a query string.

@@ -297,6 +297,9 @@ pub struct SessionEvent {
 pub struct SessionEvents {
     /// The events.
     pub events: Vec<SessionEvent>,
+    /// Others follow: the session has more spans or log records than are read for one answer.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// Who acts in a session, or what is used.

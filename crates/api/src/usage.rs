@@ -294,8 +294,9 @@ pub struct UsageHeatMap {
     #[serde(with = "meshscope_model::decimal::list")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub bounds: Vec<i64>,
-    /// Shortest durations of the classes in ns, rising and without a gap, and then the first duration
-    /// after the last class. A class is a quarter of a doubling wide.
+    /// Shortest durations of the classes in ns, never falling and without a gap, and then the first
+    /// duration after the last class. A class is a quarter of a doubling wide, and begins at a whole ns: of a
+    /// few ns several begin at the same, and all but the last of these are empty.
     #[serde(with = "meshscope_model::decimal::list")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub classes: Vec<i64>,

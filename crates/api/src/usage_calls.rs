@@ -2,8 +2,8 @@
 //!
 //! Answer of `GET /api/v1/usage/calls`, media type [`MEDIA_TYPE`]. Calls that cannot be told apart by
 //! their cost (the same model, provider, tokens by class, batch, day and cost) are one row with a
-//! count. On the wire: the magic `MCC1`; a LEB128 length and the JSON of the models, days and prices;
-//! the number of rows; then column after column, each value as LEB128 (cost and tokens as value + 1, 0
+//! count. On the wire: the magic `MCC1`; a LEB128 length and the JSON of the models and days; the
+//! number of rows; then column after column, each value as LEB128 (cost and tokens as value + 1, 0
 //! for absent).
 
 use meshscope_model::Tokens;

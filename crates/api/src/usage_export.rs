@@ -14,11 +14,29 @@ pub enum Cell {
     Text(Option<String>),
 }
 
-/// A table; every row has a cell for each column, and a column cells of one kind.
+/// What the cells of a column hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellKind {
+    /// Whole numbers.
+    Number,
+    /// Texts.
+    Text,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name, with its unit.
+    pub name: String,
+    /// What its cells hold, in a table without rows too.
+    pub kind: CellKind,
+}
+
+/// A table; every row has a cell of its kind for each column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Table {
-    /// Names of the columns, with their units.
-    pub columns: Vec<String>,
+    /// The columns.
+    pub columns: Vec<Column>,
     /// The rows.
     pub rows: Vec<Vec<Cell>>,
 }
@@ -30,7 +48,7 @@ impl Table {
     pub fn csv(&self, names: bool) -> String {
         let mut text = String::new();
         if names {
-            let names: Vec<String> = self.columns.iter().map(|name| field(name)).collect();
+            let names: Vec<String> = self.columns.iter().map(|column| field(&column.name)).collect();
             text.push_str(&names.join(","));
             text.push_str("\r\n");
         }
@@ -65,6 +83,7 @@ fn field(text: &str) -> String {
     }
 }
 
+const COUNTS: [&str; 4] = ["calls", "errors", "unpriced_calls", "reported_calls"];
 const TOKENS: [&str; 8] = [
     "input_tokens",
     "cached_input_tokens",
@@ -75,6 +94,13 @@ const TOKENS: [&str; 8] = [
     "audio_output_tokens",
     "total_tokens",
 ];
+
+fn columns<'a>(kind: CellKind, names: &'a [&'a str]) -> impl Iterator<Item = Column> + 'a {
+    names.iter().map(move |name| Column {
+        name: (*name).to_owned(),
+        kind,
+    })
+}
 
 fn tokens(tokens: &Tokens) -> impl Iterator<Item = Cell> {
     tokens.classes().into_iter().map(Cell::Number)
@@ -91,24 +117,25 @@ fn count(n: u64) -> Cell {
 /// The groups of a report; what is not among the top is named `(other)`.
 #[must_use]
 pub fn group_table(by: &[UsageKey], report: &UsageReport) -> Table {
-    let mut columns: Vec<String> = by.iter().map(ToString::to_string).collect();
-    columns.extend(["calls", "errors", "unpriced_calls", "reported_calls"].map(str::to_owned));
-    columns.extend(TOKENS.map(str::to_owned));
-    columns.extend(
-        [
-            "characters",
-            "audio_ns",
-            "cost_pico_usd",
-            "carbon_ug",
-            "latency_p50_ns",
-            "latency_p95_ns",
-            "latency_p99_ns",
-            "first_token_p50_ns",
-            "first_token_p95_ns",
-            "first_token_p99_ns",
-        ]
-        .map(str::to_owned),
-    );
+    let keys: Vec<String> = by.iter().map(ToString::to_string).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let figures = [
+        "characters",
+        "audio_ns",
+        "cost_pico_usd",
+        "carbon_ug",
+        "latency_p50_ns",
+        "latency_p95_ns",
+        "latency_p99_ns",
+        "first_token_p50_ns",
+        "first_token_p95_ns",
+        "first_token_p99_ns",
+    ];
+    let columns = columns(CellKind::Text, &keys)
+        .chain(columns(CellKind::Number, &COUNTS))
+        .chain(columns(CellKind::Number, &TOKENS))
+        .chain(columns(CellKind::Number, &figures))
+        .collect();
     let total = (report.groups.is_empty()).then(|| measures(&report.totals.measures));
     let groups = report.groups.iter().map(|group| {
         let name = |key: &str| if group.other { text("(other)") } else { text(key) };
@@ -147,8 +174,14 @@ fn measures(m: &UsageMeasures) -> Vec<Cell> {
 /// Rows of the ledger.
 #[must_use]
 pub fn row_table(rows: &[UsageRow]) -> Table {
-    let mut columns: Vec<String> = [
-        "time",
+    Table {
+        columns: row_columns(),
+        rows: rows.iter().map(cells).collect(),
+    }
+}
+
+fn row_columns() -> Vec<Column> {
+    let texts = [
         "source",
         "trace_id",
         "span_id",
@@ -165,29 +198,22 @@ pub fn row_table(rows: &[UsageRow]) -> Table {
         "tool",
         "model",
         "provider",
-        "duration_ns",
-        "time_to_first_token_ns",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    columns.extend(TOKENS.map(str::to_owned));
-    columns.extend(
-        [
-            "characters",
-            "audio_ns",
-            "cost_pico_usd",
-            "cost_source",
-            "carbon_ug",
-            "batch",
-            "error",
-            "claim",
-        ]
-        .map(str::to_owned),
-    );
-    Table {
-        columns,
-        rows: rows.iter().map(cells).collect(),
-    }
+    ];
+    columns(CellKind::Number, &["time"])
+        .chain(columns(CellKind::Text, &texts))
+        .chain(columns(
+            CellKind::Number,
+            &["duration_ns", "time_to_first_token_ns"],
+        ))
+        .chain(columns(CellKind::Number, &TOKENS))
+        .chain(columns(
+            CellKind::Number,
+            &["characters", "audio_ns", "cost_pico_usd"],
+        ))
+        .chain(columns(CellKind::Text, &["cost_source"]))
+        .chain(columns(CellKind::Number, &["carbon_ug"]))
+        .chain(columns(CellKind::Text, &["batch", "error", "claim"]))
+        .collect()
 }
 
 fn cells(row: &UsageRow) -> Vec<Cell> {
@@ -260,8 +286,35 @@ mod tests {
         assert!(lines[1].starts_with("\"a,\"\"b\"\"\",0,0,"), "{csv}");
         assert!(lines[2].starts_with("'=SUM(A1),0,"), "{csv}");
         assert!(lines[3].starts_with("(other),0,") && lines[4].is_empty(), "{csv}");
-        assert!(table.rows.iter().all(|row| row.len() == table.columns.len()));
-        let rows = row_table(&[UsageRow::default()]);
-        assert_eq!(rows.rows[0].len(), rows.columns.len());
+    }
+
+    #[test]
+    fn every_cell_is_of_its_column() {
+        let report = UsageReport {
+            groups: vec![UsageGroup {
+                second: Some(String::new()),
+                ..UsageGroup::default()
+            }],
+            ..UsageReport::default()
+        };
+        let by = [UsageGroupBy::Model.into(), UsageKey::Attribute("tier".to_owned())];
+        let total = UsageReport::default();
+        for table in [
+            group_table(&by, &report),
+            group_table(&[], &total),
+            row_table(&[UsageRow::default()]),
+        ] {
+            let kinds = |cells: &[Cell]| -> Vec<CellKind> {
+                let kind = |cell: &Cell| match cell {
+                    Cell::Number(_) => CellKind::Number,
+                    Cell::Text(_) => CellKind::Text,
+                };
+                cells.iter().map(kind).collect()
+            };
+            let columns: Vec<CellKind> = table.columns.iter().map(|column| column.kind).collect();
+            assert_eq!(table.rows.len(), 1);
+            assert_eq!(kinds(&table.rows[0]), columns, "{:?}", table.columns);
+        }
+        assert_eq!(row_table(&[]).columns, row_table(&[UsageRow::default()]).columns);
     }
 }

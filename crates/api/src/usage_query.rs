@@ -10,7 +10,7 @@ use crate::params::Params;
 use crate::problem::Problem;
 use crate::query::{ListQuery, text};
 use meshscope_model::Operation;
-use meshscope_model::time::{DAY, HOUR, MINUTE, SECOND};
+use meshscope_model::time::{DAY, MINUTE, SECOND};
 use std::fmt;
 
 /// What usage can be grouped by.
@@ -339,7 +339,10 @@ pub struct UsageQuery {
     pub claims: Claims,
 }
 
-const OWN: [&str; 16] = [
+/// What the paths of usage take beside the filters of the lists.
+const OWN: [&str; 19] = [
+    "limit",
+    "cursor",
     "bucket",
     "tz",
     "by",
@@ -356,6 +359,7 @@ const OWN: [&str; 16] = [
     "trace",
     "none",
     "where",
+    "claims",
 ];
 
 impl UsageQuery {
@@ -370,35 +374,32 @@ impl UsageQuery {
     }
 
     fn read_as(params: &Params, orders: &[(&'static str, UsageOrder)]) -> Result<Self, Problem> {
-        let (own, shared): (Vec<_>, Vec<_>) = params
-            .0
-            .iter()
-            .cloned()
-            .partition(|(key, _)| key == "claims" || OWN.contains(&key.as_str()));
-        let own = Params(own);
-        let bucket = own.one_of("bucket", &Bucket::ALL.map(|(word, _)| word))?;
-        let order = own.one_of("order", &orders.iter().map(|(word, _)| *word).collect::<Vec<_>>())?;
-        let claims = own.one_of("claims", &Claims::WORDS.map(|(word, _)| word))?;
+        let list = ListQuery::read_beside(params, &OWN)?;
+        let bucket = params.one_of("bucket", &Bucket::ALL.map(|(word, _)| word))?;
+        let order = params.one_of("order", &orders.iter().map(|(word, _)| *word).collect::<Vec<_>>())?;
+        let claims = params.one_of("claims", &Claims::WORDS.map(|(word, _)| word))?;
         let operations = Operation::ALL.map(Operation::as_str);
-        let trace = own.get("trace").map(str::parse).transpose();
+        let trace = params.get("trace").map(str::parse).transpose();
         Ok(Self {
-            list: ListQuery::read(&Params(shared))?,
+            list,
             bucket: bucket.and_then(Bucket::parse),
-            tz: text(&own, "tz"),
-            by: keys(&own)?,
-            top: own.number("top", 1, MAX_TOP)?,
+            tz: text(params, "tz"),
+            by: keys(params)?,
+            top: params.number("top", 1, MAX_TOP)?,
             order: named(orders, order),
-            compare: own.one_of("compare", &["previous"])?.is_some(),
-            provider: text(&own, "provider"),
-            tool: text(&own, "tool"),
-            service: text(&own, "service"),
-            role: text(&own, "role"),
-            version: text(&own, "version"),
-            user: text(&own, "user"),
-            operation: own.one_of("operation", &operations)?.and_then(Operation::parse),
+            compare: params.one_of("compare", &["previous"])?.is_some(),
+            provider: text(params, "provider"),
+            tool: text(params, "tool"),
+            service: text(params, "service"),
+            role: text(params, "role"),
+            version: text(params, "version"),
+            user: text(params, "user"),
+            operation: params
+                .one_of("operation", &operations)?
+                .and_then(Operation::parse),
             trace: trace.map_err(|error| Problem::invalid_parameter("trace", format!("{error}")))?,
-            none: none(&own)?,
-            attributes: own.all("where").map(attribute).collect::<Result<_, _>>()?,
+            none: none(params)?,
+            attributes: params.all("where").map(attribute).collect::<Result<_, _>>()?,
             claims: named(&Claims::WORDS, claims).unwrap_or_default(),
         })
     }
@@ -504,8 +505,8 @@ fn attribute(text: &str) -> Result<(String, String), Problem> {
     }
 }
 
-/// Nominal widths that the studio's axis knows besides; the narrowest bucket that gives at most
-/// `most` of them over `span` ns.
+/// The narrowest bucket of which at most `most` lie in `span` ns; of seconds only where that is less
+/// than ten minutes.
 #[must_use]
 pub fn fitting(span: i64, most: i64) -> Bucket {
     Bucket::ALL
@@ -516,12 +517,10 @@ pub fn fitting(span: i64, most: i64) -> Bucket {
         .unwrap_or(Bucket::Year)
 }
 
-/// The hour, by which the store sums up.
-pub const UNIT: i64 = HOUR;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use meshscope_model::time::HOUR;
 
     #[test]
     fn questions_survive_the_url() {

@@ -306,6 +306,56 @@ impl SpanColumns {
         self.span_id.len()
     }
 
+    /// Adds the next piece of a whole, as [`ColumnsBuilder::take`] gave it.
+    pub fn append(&mut self, piece: Self) {
+        if self.strings.is_empty() {
+            self.strings.push(String::new());
+        }
+        let first = u32::try_from(self.len()).unwrap_or(u32::MAX);
+        let later = |rows: Vec<u32>| rows.into_iter().map(move |row| row.saturating_add(first));
+        self.trace_id = piece.trace_id;
+        self.runs.extend(piece.runs);
+        self.strings.extend(piece.strings);
+        self.span_id.extend(piece.span_id);
+        self.parent_span_id.extend(piece.parent_span_id);
+        for (column, more) in [
+            (&mut self.start_time, piece.start_time),
+            (&mut self.duration, piece.duration),
+            (&mut self.time_to_first_token, piece.time_to_first_token),
+            (&mut self.input_tokens, piece.input_tokens),
+            (&mut self.output_tokens, piece.output_tokens),
+            (&mut self.total_tokens, piece.total_tokens),
+            (&mut self.cost, piece.cost),
+            (&mut self.event_time, piece.event_time),
+        ] {
+            column.extend(more);
+        }
+        for (column, more) in [
+            (&mut self.run, piece.run),
+            (&mut self.name, piece.name),
+            (&mut self.service, piece.service),
+            (&mut self.agent, piece.agent),
+            (&mut self.model, piece.model),
+            (&mut self.tool, piece.tool),
+            (&mut self.message, piece.message),
+            (&mut self.event_name, piece.event_name),
+            (&mut self.link_count, piece.link_count),
+        ] {
+            column.extend(more);
+        }
+        for (column, more) in [
+            (&mut self.kind, piece.kind),
+            (&mut self.status, piece.status),
+            (&mut self.operation, piece.operation),
+            (&mut self.flags, piece.flags),
+            (&mut self.event_kind, piece.event_kind),
+        ] {
+            column.extend(more);
+        }
+        self.event_row.extend(later(piece.event_row));
+        self.link_row.extend(later(piece.link_row));
+    }
+
     fn last_row(&self) -> u32 {
         u32::try_from(self.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
@@ -436,5 +486,50 @@ mod tests {
             "a string crosses once"
         );
         assert_eq!(builder.waiting(), 0);
+    }
+
+    #[test]
+    fn pieces_make_the_whole() {
+        let row = |builder: &mut ColumnsBuilder, n: u64| {
+            let name = format!("name {}", n % 2);
+            let texts = ["service", "agent", "model", "tool", "message"].map(|of| format!("{of} {n}"));
+            let figure = i64::try_from(n).ok();
+            builder.push(&SpanRow {
+                span_id: SpanId::from_u64(n),
+                parent_span_id: Some(SpanId::from_u64(n + 100)),
+                start_time: n as i64,
+                duration: 5,
+                name: &name,
+                service: &texts[0],
+                agent: &texts[1],
+                model: &texts[2],
+                tool: &texts[3],
+                message: &texts[4],
+                kind: SpanKind::Client,
+                status: StatusCode::Error,
+                operation: Operation::ALL[1],
+                flags: flag::NOISE,
+                time_to_first_token: figure,
+                input_tokens: figure,
+                output_tokens: figure,
+                total_tokens: figure,
+                cost: figure,
+                links: u32::from(n.is_multiple_of(2)),
+                run: u32::from(n > 2),
+            });
+            builder.push_event(6, "exception");
+        };
+        let runs = vec![TraceId::from_u128(1), TraceId::from_u128(2)];
+        let mut builder = ColumnsBuilder::of_runs(runs.clone());
+        (1..=4).for_each(|n| row(&mut builder, n));
+        let whole = builder.finish();
+        let mut builder = ColumnsBuilder::of_runs(runs);
+        let mut joined = SpanColumns::default();
+        for part in [1..=1, 2..=3, 4..=4] {
+            part.for_each(|n| row(&mut builder, n));
+            joined.append(builder.take());
+        }
+        assert_eq!(joined, whole);
+        assert_eq!(whole.links(3), 1);
     }
 }

@@ -1,5 +1,7 @@
 //! The query API under `/api/v1`, and its OpenAPI document.
 
+pub(crate) mod parameters;
+
 use crate::app::{App, now};
 use crate::budgets::{
     __path_budgets, __path_remove_budget, __path_set_budget, budgets, remove_budget, set_budget,
@@ -40,6 +42,7 @@ use meshscope_api::{
     ProjectList, Queue, SeriesQuery, ServerStatus, TracePage,
 };
 use meshscope_model::TraceId;
+use parameters::{ListFilters, ListOf, Paging, SeriesOf, Within};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::OpenApi;
@@ -198,24 +201,7 @@ async fn projects(State(app): State<Arc<App>>) -> Answer {
 
 /// Traces, latest start first.
 #[utoipa::path(get, path = "/api/v1/traces",
-    params(
-        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
-        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
-        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
-        ("limit" = Option<u32>, Query, description = "Entries of a page, 1 to 10,000, 100 by default"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("q" = Option<String>, Query, description = "Text in names, services, agents, models, tools, errors, ids"),
-        ("system" = Option<String>, Query, description = "Only this agent system"),
-        ("room" = Option<String>, Query, description = "Only this room"),
-        ("session" = Option<String>, Query, description = "Only this session"),
-        ("agent" = Option<String>, Query, description = "Where this agent took part"),
-        ("model" = Option<String>, Query, description = "Where this model was called"),
-        ("status" = Option<String>, Query, description = "`active`, `ended` or `failed`"),
-        ("min_cost_usd" = Option<f64>, Query, description = "At least this cost"),
-        ("min_duration_ms" = Option<f64>, Query, description = "At least this duration"),
-        ("has_error" = Option<bool>, Query, description = "With or without failed spans"),
-        ("blocked" = Option<bool>, Query, description = "With or without blocked spans"),
-    ),
+    params(Within, ListOf, ListFilters, Paging),
     responses((status = 200, body = TracePage), (status = 400, body = Problem)))]
 async fn traces(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
     let query = ListQuery::read(&params(query))?;
@@ -224,12 +210,7 @@ async fn traces(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answe
 
 /// Log records, newest first.
 #[utoipa::path(get, path = "/api/v1/logs",
-    params(
-        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
-        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
-        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
-        ("limit" = Option<u32>, Query, description = "Entries of a page, 1 to 10,000, 100 by default"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    params(Within, Paging,
         ("q" = Option<String>, Query, description = "Text in body, event name or attribute values"),
         ("severity" = Option<String>, Query, description = "At least `trace`, `debug`, `info`, `warn`, `error` or `fatal`"),
         ("session" = Option<String>, Query, description = "Only this session"),
@@ -246,16 +227,7 @@ async fn logs(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer 
 
 /// Metrics by name.
 #[utoipa::path(get, path = "/api/v1/metrics",
-    params(
-        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
-        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
-        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
-        ("limit" = Option<u32>, Query, description = "Names at the most"),
-        ("session" = Option<String>, Query, description = "Only this session"),
-        ("room" = Option<String>, Query, description = "Only this room"),
-        ("service" = Option<String>, Query, description = "Only this service"),
-        ("q" = Option<String>, Query, description = "Text in the name"),
-    ),
+    params(Within, SeriesOf),
     responses((status = 200, body = MetricList), (status = 400, body = Problem)))]
 async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
     let query = SeriesQuery::read(&params(query))?;
@@ -266,13 +238,7 @@ async fn metrics(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answ
 #[utoipa::path(get, path = "/api/v1/metrics/{name}",
     params(
         ("name" = String, Path, description = "Name of the metric"),
-        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
-        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
-        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
-        ("limit" = Option<u32>, Query, description = "Series at the most"),
-        ("session" = Option<String>, Query, description = "Only this session"),
-        ("room" = Option<String>, Query, description = "Only this room"),
-        ("service" = Option<String>, Query, description = "Only this service"),
+        Within, SeriesOf,
     ),
     responses((status = 200, body = MetricDetail), (status = 404, body = Problem)))]
 async fn metric(State(app): State<Arc<App>>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Answer {

@@ -1,6 +1,8 @@
 //! Answers that are made piece by piece off the async threads, compressed on the way, and given
 //! up when their reader goes.
 
+pub(crate) mod columns;
+
 use crate::api::Answer;
 use crate::ask::{Asked, refusal_of};
 use axum::body::Body;
@@ -11,6 +13,7 @@ use futures_util::{StreamExt as _, stream};
 use meshscope_api::Problem;
 use meshscope_store::StoreError;
 use meshscope_store::stop::Stop;
+use serde::Serialize;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -228,6 +231,15 @@ pub(crate) async fn pour(
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
     }
     Ok(response)
+}
+
+/// A long answer as JSON, compressed as the reader wishes.
+pub(crate) async fn pour_json(answer: impl Serialize + Send + 'static, headers: &HeaderMap) -> Answer {
+    pour("application/json", Coding::of(headers), move |out, _| {
+        serde_json::to_writer(out, &answer).map_err(io::Error::from)?;
+        Ok(())
+    })
+    .await
 }
 
 fn tell(reader: &mpsc::Sender<Result<Bytes, Problem>>, stopped: Stopped) {

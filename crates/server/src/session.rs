@@ -4,51 +4,53 @@ mod list;
 
 pub(crate) use list::{__path_session_totals, __path_sessions, session_totals, sessions};
 
+use crate::api::parameters::{InProject, OfSession, in_project};
 use crate::api::{Answer, found, json, params};
 use crate::app::{App, now};
-use crate::trace::columns::stream;
-use crate::trace::conversation::{Heard, pour_json};
+use crate::pour::columns::stream;
+use crate::pour::pour_json;
+use crate::trace::conversation::Heard;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use meshscope_analysis::conversation::conversation as told;
 use meshscope_analysis::timeline::{Event, Source, text_of};
 use meshscope_analysis::{Graph, NodeKind, Timeline, Tree};
-use meshscope_api::columns::{self, Decoder};
 use meshscope_api::conversation::ConversationQuery;
 use meshscope_api::{
-    Conversation, GraphEdge, GraphNode, Params, Problem, SessionDetail, SessionEvent, SessionEvents,
-    SessionGraph, SessionLogQuery, SessionLogs,
+    Conversation, GraphEdge, GraphNode, Problem, SessionDetail, SessionEvent, SessionEvents, SessionGraph,
+    SessionLogQuery, SessionLogs, query,
 };
 use meshscope_model::{SpanColumns, SpanId, TraceId};
 use meshscope_store::{Store, StoreError};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+/// How much of a session is held for one answer.
+struct Most {
+    spans: usize,
+    /// Of names, agents, models, tools and messages.
+    bytes: usize,
+}
+
+const MOST: Most = Most {
+    spans: 200_000,
+    bytes: 64 << 20,
+};
+
 fn missing(id: &str) -> Problem {
     Problem::not_found(format!("there is no session {id:?}"))
 }
 
-/// The project in a query string, which may name `others` as well.
-fn project(params: &Params, others: &[&str]) -> Result<Option<String>, Problem> {
-    let known: Vec<&str> = others.iter().copied().chain(["project"]).collect();
-    params.only(&known)?;
-    let project = params.get("project").filter(|project| *project != "*");
-    Ok(project.map(str::to_owned))
-}
-
 /// One session with its runs.
 #[utoipa::path(get, path = "/api/v1/sessions/{session_id}",
-    params(
-        ("session_id" = String, Path, description = "Identity of the session"),
-        ("project" = Option<String>, Query, description = "Its project, where several have a session of this name"),
-    ),
+    params(OfSession, InProject),
     responses((status = 200, body = SessionDetail), (status = 404, body = Problem)))]
 pub(crate) async fn session(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let project = project(&params(query), &[])?;
+    let project = in_project(query)?;
     let wanted = id.clone();
     let session = app
         .ask(move |store| store.session(project.as_deref(), &wanted, now()))
@@ -60,10 +62,7 @@ pub(crate) async fn session(
 ///
 /// They come as those of a trace do, all runs together in the order of (start, span id), each with its run.
 #[utoipa::path(get, path = "/api/v1/sessions/{session_id}/spans",
-    params(
-        ("session_id" = String, Path, description = "Identity of the session"),
-        ("project" = Option<String>, Query, description = "Its project, where several have a session of this name"),
-    ),
+    params(OfSession, InProject),
     responses(
         (status = 200, description = "Columns", content((Vec<u8> = "application/vnd.meshscope.columns"))),
         (status = 404, body = Problem)))]
@@ -73,7 +72,7 @@ pub(crate) async fn session_spans(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
-    let project = project(&params(query), &[])?;
+    let project = in_project(query)?;
     stream(&app, &headers, TraceId::default(), move |store, take| {
         let Some(project) = store.session_project(project.as_deref(), &id)? else {
             return Ok(Some(missing(&id)));
@@ -87,8 +86,7 @@ pub(crate) async fn session_spans(
 /// Log records of a session in short, in the order of time.
 #[utoipa::path(get, path = "/api/v1/sessions/{session_id}/logs",
     params(
-        ("session_id" = String, Path, description = "Identity of the session"),
-        ("project" = Option<String>, Query, description = "Its project, where several have a session of this name"),
+        OfSession, InProject,
         ("after" = Option<String>, Query, description = "Only records that arrived after the one with this sequence number"),
         ("limit" = Option<u32>, Query, description = "Records at the most, 1 to 200,000, as many by default"),
     ),
@@ -100,8 +98,8 @@ pub(crate) async fn session_logs(
     headers: HeaderMap,
 ) -> Answer {
     let params = params(query);
-    let project = project(&params, &["after", "limit"])?;
     let query = SessionLogQuery::read(&params)?;
+    let project = query::project(&params);
     let wanted = id.clone();
     let logs = app.ask(move |store| {
         let project = store.session_project(project.as_deref(), &wanted)?;
@@ -114,11 +112,11 @@ pub(crate) async fn session_logs(
 
 /// Lifecycle events of a session in the order of time: runs and turns that started and ended, tools called,
 /// who joined, left, was interrupted, blocked or handed over, and what failed.
+///
+/// They are read from about 200,000 spans and as many log records; of a larger session come those of its beginning,
+/// and `more` says that others follow.
 #[utoipa::path(get, path = "/api/v1/sessions/{session_id}/events",
-    params(
-        ("session_id" = String, Path, description = "Identity of the session"),
-        ("project" = Option<String>, Query, description = "Its project, where several have a session of this name"),
-    ),
+    params(OfSession, InProject),
     responses((status = 200, body = SessionEvents), (status = 404, body = Problem)))]
 pub(crate) async fn session_events(
     State(app): State<Arc<App>>,
@@ -126,7 +124,7 @@ pub(crate) async fn session_events(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
-    let project = project(&params(query), &[])?;
+    let project = in_project(query)?;
     let wanted = id.clone();
     let events = app.ask(move |store| {
         let Some(project) = store.session_project(project.as_deref(), &wanted)? else {
@@ -137,37 +135,49 @@ pub(crate) async fn session_events(
             limit: SessionLogQuery::MOST,
         };
         let logs = store.session_logs(&project, &wanted, &everything)?;
-        let columns = columns_of(store, &project, &wanted)?;
-        let timeline = Timeline::build(&columns, &Tree::build(&columns), &logs);
-        let events = timeline
-            .events
-            .iter()
-            .map(|event| written(event, &columns, &logs));
-        Ok(Some(SessionEvents {
-            events: events.collect(),
-        }))
+        let (columns, more) = columns_of(store, &project, &wanted, &MOST)?;
+        Ok(Some(events_of(&columns, more, &logs)))
     });
     pour_json(events.await?.ok_or_else(|| missing(&id))?, &headers).await
 }
 
-/// All spans of a session.
-fn columns_of(store: &dyn Store, project: &str, id: &str) -> Result<SpanColumns, StoreError> {
-    let mut decoder = Decoder::default();
-    let mut broken = decoder.push(&columns::header(TraceId::default(), None)).err();
-    store.session_columns(
-        project,
-        id,
-        &mut |piece| match decoder.push(&columns::chunk(&piece.columns)) {
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => {
-                broken = Some(error);
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    match broken {
-        None => Ok(decoder.into_partial()),
-        Some(error) => Err(StoreError::Place(error.to_string())),
+/// The first spans of a session, as many as there is room for and a piece more at the most, and whether
+/// others follow.
+fn columns_of(
+    store: &dyn Store,
+    project: &str,
+    id: &str,
+    most: &Most,
+) -> Result<(SpanColumns, bool), StoreError> {
+    let (mut columns, mut bytes, mut more) = (SpanColumns::default(), 0, false);
+    store.session_columns(project, id, &mut |piece| {
+        bytes += piece.columns.strings.iter().map(String::len).sum::<usize>();
+        columns.append(piece.columns);
+        let full = columns.len() >= most.spans || bytes >= most.bytes;
+        more = full && (columns.len() as u64) < piece.spans;
+        if more {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    Ok((columns, more))
+}
+
+/// The events that spans and log records tell of. Where there are more of either, those up to the moment
+/// until which all are known.
+fn events_of(columns: &SpanColumns, more: bool, logs: &SessionLogs) -> SessionEvents {
+    let spans_until = columns.start_time.last().filter(|_| more);
+    let logs_until = logs.logs.last().map(|log| &log.time).filter(|_| logs.more);
+    let until = spans_until.into_iter().chain(logs_until).min();
+    let timeline = Timeline::build(columns, &Tree::build(columns), logs);
+    let known = timeline
+        .events
+        .iter()
+        .filter(|event| until.is_none_or(|until| event.at <= *until));
+    SessionEvents {
+        events: known.map(|event| written(event, columns, logs)).collect(),
+        more: until.is_some(),
     }
 }
 
@@ -207,8 +217,7 @@ fn written(event: &Event, columns: &SpanColumns, logs: &SessionLogs) -> SessionE
 /// As the conversation of a trace, over all runs: what a later run repeats as its history stands once.
 #[utoipa::path(get, path = "/api/v1/sessions/{session_id}/conversation",
     params(
-        ("session_id" = String, Path, description = "Identity of the session"),
-        ("project" = Option<String>, Query, description = "Its project, where several have a session of this name"),
+        OfSession, InProject,
         ("preview" = Option<u32>, Query, description = "Cut texts of more bytes than this, at least 16; absent is none"),
     ),
     responses((status = 200, body = Conversation), (status = 400, body = Problem), (status = 404, body = Problem)))]
@@ -219,7 +228,8 @@ pub(crate) async fn session_conversation(
     headers: HeaderMap,
 ) -> Answer {
     let params = params(query);
-    let project = project(&params, &["preview"])?;
+    params.only(&["project", "preview"])?;
+    let project = query::project(&params);
     let preview: Option<usize> = params.number("preview", ConversationQuery::SHORTEST, usize::MAX)?;
     let wanted = id.clone();
     let conversation = app.ask(move |store| {
@@ -237,28 +247,36 @@ pub(crate) async fn session_conversation(
     pour_json(conversation.await?.ok_or_else(|| missing(&id))?, &headers).await
 }
 
-/// Who called whom in a session, how often, and how it went.
+/// Who called whom in a session, how often, and how it went; of a session of up to about 200,000 spans.
 #[utoipa::path(get, path = "/api/v1/sessions/{session_id}/graph",
-    params(
-        ("session_id" = String, Path, description = "Identity of the session"),
-        ("project" = Option<String>, Query, description = "Its project, where several have a session of this name"),
-    ),
-    responses((status = 200, body = SessionGraph), (status = 404, body = Problem)))]
+    params(OfSession, InProject),
+    responses((status = 200, body = SessionGraph), (status = 404, body = Problem),
+        (status = 422, description = "The session is too large", body = Problem)))]
 pub(crate) async fn session_graph(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let project = project(&params(query), &[])?;
+    let project = in_project(query)?;
     let wanted = id.clone();
     let graph = app.ask(move |store| {
         let Some(project) = store.session_project(project.as_deref(), &wanted)? else {
             return Ok(None);
         };
-        let columns = columns_of(store, &project, &wanted)?;
-        Ok(Some(Graph::build(&columns, &Tree::build(&columns))))
+        let (columns, more) = columns_of(store, &project, &wanted, &MOST)?;
+        Ok(Some(
+            (!more).then(|| Graph::build(&columns, &Tree::build(&columns))),
+        ))
     });
     let graph = graph.await?.ok_or_else(|| missing(&id))?;
+    // Of a part of the spans its figures would be wrong.
+    let graph = graph.ok_or_else(|| {
+        Problem::too_much(format!(
+            "session {id:?} has more than {} spans, or {} MB of names and messages: ask for the graph's spans at /spans",
+            MOST.spans,
+            MOST.bytes >> 20
+        ))
+    })?;
     let nodes = graph.nodes.iter().map(|node| GraphNode {
         kind: match node.kind {
             NodeKind::Agent => "agent",
@@ -286,4 +304,97 @@ pub(crate) async fn session_graph(
         nodes: nodes.collect(),
         edges: edges.collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meshscope_api::BriefLog;
+    use meshscope_model::columns::{ColumnsBuilder, SpanRow};
+    use meshscope_model::{Attributes, Batch, Origin, Span, SpanEntry, SpanFacts, SpanKind, Status};
+    use meshscope_store::DuckDb;
+
+    #[test]
+    fn a_session_is_read_as_far_as_there_is_room() {
+        // So many that they come in several pieces.
+        let span = |n: u64| SpanEntry {
+            span: Span {
+                resource: Arc::default(),
+                scope: Arc::default(),
+                trace_id: TraceId::from_u128(1),
+                span_id: SpanId::from_u64(n),
+                parent_span_id: None,
+                trace_state: String::new(),
+                name: "x".repeat(100),
+                kind: SpanKind::Internal,
+                start_time: n as i64,
+                end_time: Some(n as i64 + 1),
+                attributes: Attributes::default(),
+                dropped_attributes_count: 0,
+                events: Vec::new(),
+                dropped_events_count: 0,
+                links: Vec::new(),
+                dropped_links_count: 0,
+                status: Status::default(),
+                flags: 0,
+            },
+            facts: SpanFacts {
+                origin: Origin {
+                    project: Some("p".to_owned()),
+                    session: Some("s".to_owned()),
+                    ..Origin::default()
+                },
+                ..SpanFacts::default()
+            },
+        };
+        let store = DuckDb::in_memory().unwrap();
+        let batch = Batch {
+            spans: (1..=7_000).map(span).collect(),
+            ..Batch::default()
+        };
+        store.write(&[batch]).unwrap();
+        let read = |spans, bytes| {
+            let (columns, more) = columns_of(&store, "p", "s", &Most { spans, bytes }).unwrap();
+            (columns.len(), columns.name(columns.len() - 1).len(), more)
+        };
+        assert_eq!(read(7_000, 1_000), (7_000, 100, false));
+        let (spans, name, more) = read(10, 1_000);
+        assert!((10..7_000).contains(&spans) && name == 100 && more, "{spans}");
+        assert!(read(7_000, 100).2, "texts take room too");
+    }
+
+    #[test]
+    fn events_come_up_to_the_moment_until_which_all_are_known() {
+        let mut builder = ColumnsBuilder::of_runs(vec![TraceId::from_u128(1), TraceId::from_u128(2)]);
+        for (run, start, duration) in [(0, 10, 20), (1, 40, 5)] {
+            builder.push(&SpanRow {
+                span_id: SpanId::from_u64(1),
+                start_time: start,
+                duration,
+                name: "run",
+                run,
+                ..SpanRow::default()
+            });
+        }
+        let columns = builder.finish();
+        let mut logs = SessionLogs {
+            strings: vec![String::new(), "participant.joined".to_owned()],
+            ..SessionLogs::default()
+        };
+        logs.logs = [5, 35]
+            .map(|time| BriefLog {
+                time,
+                event: 1,
+                ..BriefLog::default()
+            })
+            .to_vec();
+        let times = |events: &SessionEvents| events.events.iter().map(|event| event.at).collect::<Vec<_>>();
+        let all = events_of(&columns, false, &logs);
+        assert_eq!((times(&all), all.more), (vec![5, 10, 30, 35, 40, 45], false));
+        let first = events_of(&columns, true, &logs);
+        assert_eq!((times(&first), first.more), (vec![5, 10, 30, 35, 40], true));
+        logs.more = true;
+        let first = events_of(&columns, false, &logs);
+        assert_eq!((times(&first), first.more), (vec![5, 10, 30, 35], true));
+    }
 }

@@ -1,6 +1,5 @@
 //! One trace: its spans in JSON or as columns.
 
-pub(crate) mod columns;
 pub(crate) mod conversation;
 mod export;
 mod span;
@@ -11,6 +10,7 @@ pub(crate) use span::{__path_span, __path_value, span, value};
 
 use crate::api::{Answer, json, params, trace_id};
 use crate::app::App;
+use crate::pour::columns;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
 use meshscope_api::search::{SpanMatches, SpanSearch};
@@ -39,7 +39,11 @@ pub(crate) async fn trace(State(app): State<Arc<App>>, Path(id): Path<String>, h
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     if accept.contains(COLUMNS_MEDIA_TYPE) {
-        return columns::answer(&app, id, &headers).await;
+        return columns::stream(&app, &headers, id, move |store, take| {
+            let found = store.trace_columns(id, take)?;
+            Ok((!found).then(|| missing(id)))
+        })
+        .await;
     }
     let trace = app.ask(move |store| store.trace(id)).await?;
     json(&trace.ok_or_else(|| missing(id))?)

@@ -1,5 +1,6 @@
 //! `/api/v1/usage`: figures, their rows, how long things took, and what a "what if" is computed from.
 
+use crate::api::parameters::{ListFilters, Paging, UsageFormat, UsageOf, Within};
 use crate::api::{Answer, Failure, json, params};
 use crate::app::{App, now};
 use crate::life::{Passing, send_file};
@@ -16,6 +17,7 @@ use meshscope_api::{
     AppliedPrice, Params, Problem, UsageHeatMap, UsageQuery, UsageReport, UsageRow, UsageRowPage,
 };
 use meshscope_model::{CostSource, Usage};
+use meshscope_store::{Store, StoreError};
 use std::sync::Arc;
 
 /// Rows of one piece of an export.
@@ -53,43 +55,11 @@ fn format(params: &mut Params, headers: &HeaderMap) -> Result<Format, Problem> {
 /// Usage in buckets, groups and totals, from the ledger.
 ///
 /// `q status has_error blocked min_cost_usd min_duration_ms attr` choose sessions as the list of sessions does, and
-/// with them all their calls; the other filters choose calls. With `format=csv` or `parquet` (or `Accept`) the groups
+/// with them all their calls; the other filters choose calls. The paths below take the same parameters; what one
+/// does not show is without effect there. With `format=csv` or `parquet` (or `Accept`) the groups
 /// alone, as a table.
 #[utoipa::path(get, path = "/api/v1/usage",
-    params(
-        ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
-        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
-        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
-        ("tz" = Option<String>, Query, description = "IANA time zone in which days, weeks and months are cut; UTC by default"),
-        ("bucket" = Option<String>, Query, description = "`1s 10s 1m 5m 15m 30m 1h 2h 3h 6h 12h 1d 1w 1mo 1y`; absent gives at most 90"),
-        ("by" = Option<String>, Query, description = "One or two, with a comma or twice: project session room agent role model provider tool service system version operation user trace attr:KEY"),
-        ("top" = Option<u32>, Query, description = "Groups at the most, 50 by default; the others are one entry with `other`"),
-        ("order" = Option<String>, Query, description = "Order of groups, which decides over the top: cost tokens calls errors latency carbon name"),
-        ("compare" = Option<String>, Query, description = "`previous`: the period before, too"),
-        ("session" = Option<String>, Query, description = "Only this session"),
-        ("room" = Option<String>, Query, description = "Only this room"),
-        ("agent" = Option<String>, Query, description = "Only this agent"),
-        ("role" = Option<String>, Query, description = "Only this role"),
-        ("model" = Option<String>, Query, description = "Only this model"),
-        ("provider" = Option<String>, Query, description = "Only this provider"),
-        ("tool" = Option<String>, Query, description = "Only this tool"),
-        ("service" = Option<String>, Query, description = "Only this service"),
-        ("version" = Option<String>, Query, description = "Only this version of a service"),
-        ("operation" = Option<String>, Query, description = "Only this operation: `chat`, `embeddings`, ..."),
-        ("user" = Option<String>, Query, description = "Only this user"),
-        ("trace" = Option<String>, Query, description = "Only this run (trace id)"),
-        ("system" = Option<String>, Query, description = "Only this agent system"),
-        ("none" = Option<String>, Query, description = "Only calls without these, for example `model,tool`"),
-        ("where" = Option<String>, Query, description = "Only calls whose span has an attribute, `KEY=VALUE`; an empty value is absence"),
-        ("q" = Option<String>, Query, description = "Sessions with this text"),
-        ("status" = Option<String>, Query, description = "Sessions that are `active`, `ended` or `failed`"),
-        ("has_error" = Option<bool>, Query, description = "Sessions with or without failed spans"),
-        ("blocked" = Option<bool>, Query, description = "Sessions with or without blocked spans"),
-        ("min_cost_usd" = Option<f64>, Query, description = "Sessions of at least this cost"),
-        ("min_duration_ms" = Option<f64>, Query, description = "Sessions of at least this duration"),
-        ("attr" = Option<String>, Query, description = "Sessions with a span of this attribute, as in the list of sessions"),
-        ("format" = Option<String>, Query, description = "`json`, `csv` or `parquet`"),
-    ),
+    params(Within, UsageOf, ListFilters, Paging, UsageFormat),
     responses((status = 200, body = UsageReport), (status = 400, body = Problem)))]
 pub(crate) async fn usage(
     State(app): State<Arc<App>>,
@@ -107,7 +77,7 @@ pub(crate) async fn usage(
     match format {
         Format::Json => json(&report),
         Format::Csv => Ok(csv("usage.csv", Body::from(group_table(&by, &report).csv(true)))),
-        Format::Parquet => parquet(&app, vec![group_table(&by, &report)]).await,
+        Format::Parquet => parquet(&app, group_table(&by, &report), |_| Ok(None)).await,
     }
 }
 
@@ -115,11 +85,8 @@ pub(crate) async fn usage(
 /// `/usage`.
 #[utoipa::path(get, path = "/api/v1/usage/latency",
     params(
-        ("of" = Option<String>, Query, description = "`calls`, `first_token` or `runs`"),
-        ("bucket" = Option<String>, Query, description = "Width of a bucket, as of `/usage`"),
-        ("tz" = Option<String>, Query, description = "IANA time zone in which days are cut"),
-        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
-        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
+        ("of" = Option<String>, Query, description = "`calls` (the default), `first_token` or `runs`"),
+        Within, UsageOf, ListFilters, Paging,
     ),
     responses((status = 200, body = UsageHeatMap), (status = 400, body = Problem)))]
 pub(crate) async fn usage_latency(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
@@ -135,10 +102,7 @@ pub(crate) async fn usage_latency(State(app): State<Arc<App>>, RawQuery(query): 
 /// The calls of a selection as compact columns, for computing what they would have cost. Takes the
 /// filters of `/usage`.
 #[utoipa::path(get, path = "/api/v1/usage/calls",
-    params(
-        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
-        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
-    ),
+    params(Within, UsageOf, ListFilters, Paging),
     responses((status = 200, content((Vec<u8> = "application/vnd.meshscope.calls"))), (status = 400, body = Problem)))]
 pub(crate) async fn usage_calls(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
     let query = UsageQuery::read(&params(query))?;
@@ -156,16 +120,7 @@ pub(crate) async fn usage_calls(State(app): State<Arc<App>>, RawQuery(query): Ra
 ///
 /// With `format=csv` or `parquet` (or `Accept`) all of them, as a table.
 #[utoipa::path(get, path = "/api/v1/usage/rows",
-    params(
-        ("order" = Option<String>, Query, description = "`time` (newest first), `cost`, `tokens`, `latency` or `carbon` (the most first)"),
-        ("claims" = Option<String>, Query, description = "Totals that ancestors claim: `with` (the default), `without` or `only`"),
-        ("limit" = Option<u32>, Query, description = "Entries of a page, 1 to 10,000, 100 by default"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("from" = Option<String>, Query, description = "First moment; absent is 24 hours ago, 0 is all"),
-        ("to" = Option<String>, Query, description = "First moment after the range; absent is open"),
-        ("none" = Option<String>, Query, description = "Only calls without these, for example `model,tool`"),
-        ("format" = Option<String>, Query, description = "`json`, `csv` or `parquet`"),
-    ),
+    params(Within, UsageOf, ListFilters, Paging, UsageFormat),
     responses((status = 200, body = UsageRowPage), (status = 400, body = Problem)))]
 pub(crate) async fn usage_rows(
     State(app): State<Arc<App>>,
@@ -176,7 +131,12 @@ pub(crate) async fn usage_rows(
     let format = format(&mut params, &headers)?;
     let mut query = UsageQuery::read_rows(&params)?;
     if format == Format::Json {
-        return json(&page(&app, query).await?);
+        let mut page = page(&app, query).await?;
+        let prices = app.prices();
+        for row in &mut page.rows {
+            row.price = applied(&prices, row);
+        }
+        return json(&page);
     }
     query.list.limit = PIECE;
     // The range stays as it is while pages are read.
@@ -187,14 +147,16 @@ pub(crate) async fn usage_rows(
     if format == Format::Csv {
         return Ok(csv("usage-rows.csv", stream_csv(app, query).await?));
     }
-    let mut tables = Vec::new();
     let mut next = Some(query);
-    while let Some(query) = next.take() {
-        let page = page(&app, query.clone()).await?;
-        tables.push(row_table(&page.rows));
+    parquet(&app, row_table(&[]), move |store| {
+        let Some(query) = next.take() else {
+            return Ok(None);
+        };
+        let page = store.usage_rows(&query, now())?;
         next = after(query, page.next_cursor);
-    }
-    parquet(&app, tables).await
+        Ok(Some(row_table(&page.rows)))
+    })
+    .await
 }
 
 /// The question for the next page, if there is one.
@@ -203,17 +165,9 @@ fn after(mut query: UsageQuery, cursor: Option<String>) -> Option<UsageQuery> {
     Some(query)
 }
 
-/// A page of rows with the prices that their costs come from.
+/// A page of rows.
 async fn page(app: &App, query: UsageQuery) -> Result<UsageRowPage, Problem> {
-    let prices = app.prices();
-    app.ask(move |store| {
-        let mut page = store.usage_rows(&query, now())?;
-        page.rows
-            .iter_mut()
-            .for_each(|row| row.price = applied(&prices, row));
-        Ok(page)
-    })
-    .await
+    app.ask(move |store| store.usage_rows(&query, now())).await
 }
 
 /// The price that a row's cost was computed by, as it is now.
@@ -221,12 +175,8 @@ fn applied(prices: &Prices, row: &UsageRow) -> Option<AppliedPrice> {
     let Some(CostSource::PriceTable(version)) = &row.cost_source else {
         return None;
     };
-    let table = prices.tables.iter().find(|table| table.version == *version)?;
-    let only = Prices {
-        tables: vec![table.clone()],
-    };
     let model = row.model.as_deref()?;
-    let (_, entry) = only.find(row.provider.as_deref(), model, row.time)?;
+    let entry = prices.find_in(version, row.provider.as_deref(), model, row.time)?;
     let usage = Usage {
         tokens: row.tokens,
         characters: row.characters,
@@ -277,10 +227,15 @@ fn csv(name: &str, body: Body) -> axum::response::Response {
     (types, body).into_response()
 }
 
-async fn parquet(app: &App, tables: Vec<Table>) -> Answer {
+/// A table as a file, and after its rows those that `more` gives page by page.
+async fn parquet(
+    app: &App,
+    table: Table,
+    mut more: impl FnMut(&dyn Store) -> Result<Option<Table>, StoreError> + Send + 'static,
+) -> Answer {
     let file = Passing::new(&app.config.data_dir);
     let path = file.0.clone();
-    app.ask_long(move |store| store.write_tables(&tables, &path))
+    app.ask_long(move |store| store.write_table(&table, &mut || more(store), &path))
         .await?;
     send_file(file).await
 }

@@ -226,30 +226,8 @@ async fn captures_replayed_over_http_show_what_a_person_expects() {
 }
 
 #[tokio::test]
-async fn every_route_is_in_the_document_and_columns_come_by_accept() {
+async fn columns_come_by_accept() {
     let server = Server::start().await;
-    let document = server.get("openapi.json").await;
-    let paths: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
-    for path in [
-        "status",
-        "projects",
-        "sessions",
-        "sessions/{session_id}",
-        "traces",
-        "traces/{trace_id}",
-        "traces/{trace_id}/search",
-        "traces/{trace_id}/conversation",
-        "traces/{trace_id}/export",
-        "traces/{trace_id}/spans/{span_id}",
-        "traces/{trace_id}/spans/{span_id}/value",
-        "logs",
-        "metrics",
-        "metrics/{name}",
-        "usage",
-        "usage/rows",
-    ] {
-        assert!(paths.contains(&format!("/api/v1/{path}")), "{path} of {paths:?}");
-    }
     let (path, media, body) = capture("reference/0006-traces.pb");
     server.post(&path, &[("content-type", media)], body).await;
     let trace = server.get("traces?from=0").await["traces"][0].clone();

@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[allow(dead_code, unreachable_pub)]
+#[path = "systems/replay.rs"]
+mod replay;
 
-use common::{Server, capture};
+use common::Server;
 use meshscope_api::columns;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const START: u64 = 1_795_220_548_000_000_000;
 
@@ -42,6 +46,25 @@ fn attribute(key: &str, value: &Value) -> Value {
 
 fn text(text: &str) -> Value {
     json!({"stringValue": text})
+}
+
+/// A log record of a session, with more fields on top.
+fn log(session: &str, ms: u64, body: &Value, more: &Value) -> Value {
+    let mut log = json!({
+        "timeUnixNano": (START + ms * 1_000_000).to_string(), "severityNumber": 9, "body": body,
+        "attributes": [attribute("session.id", &text(session))],
+    });
+    for (key, value) in more.as_object().unwrap() {
+        log[key] = value.clone();
+    }
+    log
+}
+
+async fn keep_logs(server: &Server, logs: &[Value]) {
+    let resource = json!({"attributes": [attribute("service.name", &text("svc"))]});
+    let body =
+        json!({"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": {}, "logRecords": logs}]}]});
+    assert_eq!(server.json("/v1/logs", &body).await, (200, json!({})));
 }
 
 async fn keep(server: &Server, spans: &[Value]) {
@@ -194,30 +217,15 @@ async fn a_session_comes_with_all_its_runs_at_once() {
 #[tokio::test]
 async fn logs_come_in_short_in_the_order_of_time_and_only_the_new_ones_when_asked() {
     let server = Server::start().await;
-    let log = |ms: u64, body: Value, more: Value| {
-        let mut log = json!({"timeUnixNano": (START + ms * 1_000_000).to_string(), "severityNumber": 9, "body": body,
-            "attributes": [attribute("session.id", &text("s"))]});
-        log.as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        log
-    };
-    let keep = async |logs: &[Value]| {
-        let resource = json!({"attributes": [attribute("service.name", &text("svc"))]});
-        let body = json!({"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": {}, "logRecords": logs}]}]});
-        assert_eq!(server.json("/v1/logs", &body).await, (200, json!({})));
-    };
     let long = "ü".repeat(1_000);
     let structured = json!({"kvlistValue": {"values": [attribute("a", &json!({"intValue": "1"}))]}});
-    keep(&[
-        log(20, text(&long), json!({"eventName": "participant.joined"})),
-        log(
-            10,
-            structured,
-            json!({"traceId": format!("{:032x}", 9), "spanId": format!("{:016x}", 8)}),
-        ),
-    ])
-    .await;
+    let ids = json!({"traceId": format!("{:032x}", 9), "spanId": format!("{:016x}", 8)});
+    let joined = json!({"eventName": "participant.joined"});
+    let logs = [
+        log("s", 20, &text(&long), &joined),
+        log("s", 10, &structured, &ids),
+    ];
+    keep_logs(&server, &logs).await;
     let came = get(&server, "sessions/s/logs").await;
     let [first, second] = &came["logs"].as_array().unwrap()[..] else {
         panic!("{came}")
@@ -231,7 +239,7 @@ async fn logs_come_in_short_in_the_order_of_time_and_only_the_new_ones_when_aske
         (json!("participant.joined"), json!("svc"))
     );
     let latest = [first, second].map(|log| log["sequence"].as_str().unwrap().parse::<i64>().unwrap());
-    keep(&[log(5, text("late"), json!({}))]).await;
+    keep_logs(&server, &[log("s", 5, &text("late"), &json!({}))]).await;
     let after = latest.into_iter().max().unwrap();
     let came = get(&server, &format!("sessions/s/logs?after={after}")).await;
     assert_eq!(
@@ -286,7 +294,7 @@ async fn what_is_not_there_or_wrong_is_named() {
 #[tokio::test]
 async fn sessions_come_in_any_order_page_by_page() {
     let server = Server::start().await;
-    let mut spans = Vec::new();
+    let (mut spans, mut logs) = (Vec::new(), Vec::new());
     for n in 1..=7_u64 {
         let name = format!("s{n}");
         let times = (n * 10, n * 10 + (n * 37 % 11) * 100);
@@ -298,10 +306,19 @@ async fn sessions_come_in_any_order_page_by_page() {
         };
         spans.push(span(&name, (n, 1, 0), "work", times, &used));
         for child in 2..=n % 3 + 1 {
-            spans.push(span(&name, (n, child, 1), "step", times, &[]));
+            let mut step = span(&name, (n, child, 1), "step", times, &[]);
+            if n % 2 == 1 {
+                step["status"] = json!({"code": 2});
+            }
+            spans.push(step);
         }
+        if n % 3 == 0 {
+            spans.push(span(&name, (n + 100, 1, 0), "again", times, &[]));
+        }
+        logs.extend((0..n * 3 % 5).map(|_| log(&name, n * 10, &text("said"), &json!({}))));
     }
     keep(&server, &spans).await;
+    keep_logs(&server, &logs).await;
     let figure = |session: &Value, order: &str| -> Option<i64> {
         let text = |value: &Value| {
             value
@@ -339,6 +356,10 @@ async fn sessions_come_in_any_order_page_by_page() {
             let figures: Vec<Option<i64>> = all.iter().map(|session| figure(session, order)).collect();
             let known = figures.iter().take_while(|figure| figure.is_some()).count();
             assert!(
+                figures.iter().any(|figure| *figure != figures[0]),
+                "{order}: nothing is ordered: {figures:?}"
+            );
+            assert!(
                 figures[known..].iter().all(Option::is_none),
                 "{order}: {figures:?}: unknown is last"
             );
@@ -358,7 +379,7 @@ async fn sessions_come_in_any_order_page_by_page() {
     }
     let totals = get(&server, "session-totals?from=0").await;
     assert_eq!(totals["sessions"], json!(7));
-    assert_eq!((&totals["runs"], &totals["spans"]), (&json!("7"), &json!("14")));
+    assert_eq!((&totals["runs"], &totals["spans"]), (&json!("9"), &json!("16")));
     assert_eq!(
         (&totals["tokens"]["total"], &totals["cost_pico_usd"]),
         (&json!("75"), &json!("10000000000000"))
@@ -403,28 +424,43 @@ async fn an_active_session_stands_before_a_later_one_that_ended() {
 }
 
 #[tokio::test]
-async fn every_capture_has_events_and_a_conversation() {
-    let server = Server::start().await;
-    let (path, media_type, body) = capture("videosdk/0047-traces.json");
-    let answer = server.post(&path, &[("content-type", media_type)], body).await;
-    assert!(answer.status().is_success());
-    let page = get(&server, "sessions?from=0&order=spans").await;
-    let id = page["sessions"][0]["session_id"].as_str().unwrap().to_owned();
-    let events = get(&server, &format!("sessions/{id}/events")).await;
-    let kinds: Vec<&str> = events["events"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|event| event["kind"].as_str())
-        .collect();
-    for wanted in ["started", "turn", "tool", "failed"] {
-        assert!(kinds.contains(&wanted), "{wanted}: {kinds:?}");
+async fn the_captures_of_every_otlp_client_have_events_and_a_conversation() {
+    for (system, kinds, said) in [
+        ("dexto", &["started", "tool", "ended"][..], "Paris"),
+        ("meshagent", &["started", "tool", "ended"], "Costa Mesa"),
+        ("meshflow", &["started", "blocked", "ended"], "web_search"),
+        ("reference", &["started", "tool", "ended"], "weather in Paris?"),
+        (
+            "videosdk",
+            &["started", "turn", "tool", "failed", "ended"],
+            "It is 21 degrees in Paris.",
+        ),
+    ] {
+        let server = replay::sent(&replay::names(system, &[""])).await;
+        let (mut seen, mut words) = (BTreeSet::new(), String::new());
+        for session in replay::sessions(&server).await {
+            let id = session["session_id"].as_str().unwrap();
+            let events = server.get(&format!("sessions/{id}/events")).await;
+            assert_eq!(events["more"], json!(false), "{system} {id}");
+            let events = events["events"].as_array().unwrap();
+            let times = events.iter().map(|event| replay::ns(&event["at"]));
+            assert!(times.is_sorted(), "{system} {id}");
+            if session["spans"] != json!(0) {
+                assert!(
+                    events.iter().any(|event| event["kind"] == "started"),
+                    "{system} {id}"
+                );
+            }
+            seen.extend(
+                events
+                    .iter()
+                    .map(|event| event["kind"].as_str().unwrap().to_owned()),
+            );
+            words += &server.get(&format!("sessions/{id}/conversation")).await["turns"].to_string();
+        }
+        for wanted in kinds {
+            assert!(seen.contains(*wanted), "{system}: {wanted} of {seen:?}");
+        }
+        assert!(words.contains(said), "{system}: {words}");
     }
-    let times: Vec<&str> = events["events"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|event| event["at"].as_str())
-        .collect();
-    assert!(times.is_sorted());
 }

@@ -393,8 +393,14 @@ pub trait Store: Send + Sync + 'static {
         path: &Path,
     ) -> Result<u64, StoreError>;
 
-    /// Writes tables that have the same columns to one Parquet file.
-    fn write_tables(&self, tables: &[Table], path: &Path) -> Result<(), StoreError>;
+    /// Writes a table to a Parquet file, and after its rows those of the tables that `more` gives, which
+    /// have the same columns. These are held one at a time.
+    fn write_table(
+        &self,
+        table: &Table,
+        more: &mut dyn FnMut() -> Result<Option<Table>, StoreError>,
+        path: &Path,
+    ) -> Result<(), StoreError>;
 
     /// Copies the store as it is now into the directory `destination`, which must not be there or
     /// be empty, and opens the copy to see that it is whole. Writers and readers go on meanwhile.

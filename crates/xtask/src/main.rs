@@ -120,11 +120,14 @@ fn serve(rest: &[String]) -> Result<()> {
         .args(rest))
 }
 
+/// Measurements that look at the studio in a browser.
+const IN_BROWSER: [&str; 5] = ["console", "paint", "waterfall", "charts", "all"];
+
 fn bench(rest: &[String]) -> Result<()> {
     build()?;
     if rest
         .first()
-        .is_some_and(|what| ["paint", "waterfall", "all"].contains(&what.as_str()))
+        .is_some_and(|what| IN_BROWSER.contains(&what.as_str()))
     {
         setup::browser()?;
     }

@@ -73,10 +73,19 @@ pub(crate) fn cut(tools: &BuildTools, dist: &Path, hash: &str) -> Result<()> {
             .map(|file| file.to_string_lossy().into_owned())
             .unwrap_or_default();
         let hashed = format!("{name}-{file}");
-        script = script.replace(&format!("\"./{file}\""), &format!("\"./{hashed}\""));
+        script = replaced(&script, &format!("\"./{file}\""), &format!("\"./{hashed}\""))?;
         optimise(tools, &part, &dist.join(hashed))?;
     }
     fs::write(dist.join(link), script).map_err(failed)
+}
+
+/// The text with another name wherever it has this one, which it must have.
+fn replaced(text: &str, name: &str, by: &str) -> Result<String> {
+    if text.contains(name) {
+        Ok(text.replace(name, by))
+    } else {
+        Err(format!("what names the parts of the studio does not name {name}"))
+    }
 }
 
 /// Is a file of `dist` one that comes later than the first download?
@@ -90,7 +99,7 @@ fn rename(dist: &Path, name: &str) -> Result<()> {
     let page = dist.join("index.html");
     let failed = |error: std::io::Error| format!("cannot change {}: {error}", dist.display());
     let text = fs::read_to_string(&page).map_err(failed)?;
-    fs::write(&page, text.replace(&whole, name)).map_err(failed)?;
+    fs::write(&page, replaced(&text, &whole, name)?).map_err(failed)?;
     for suffix in [".js", "_bg.wasm"] {
         fs::remove_file(dist.join(format!("{whole}{suffix}"))).map_err(failed)?;
     }
@@ -122,4 +131,18 @@ fn optimise(tools: &BuildTools, from: &Path, to: &Path) -> Result<()> {
             .arg(to),
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_is_not_named_is_an_error() {
+        let script = "fetch(\"./a.wasm\"); fetch(\"./ba.wasm\")";
+        let by = "fetch(\"./x-a.wasm\"); fetch(\"./ba.wasm\")";
+        let named = replaced(script, "\"./a.wasm\"", "\"./x-a.wasm\"");
+        assert_eq!(named.as_deref(), Ok(by));
+        assert!(replaced(script, "\"./c.wasm\"", "\"./x-c.wasm\"").is_err());
+    }
 }

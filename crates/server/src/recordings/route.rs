@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
+use meshscope_api::query::project;
 use meshscope_api::{
     NewRecording, Params, Problem, Recording, RecordingKind, RecordingList, RecordingState, recording,
 };
@@ -128,7 +129,7 @@ pub(crate) async fn add_recording(
         ("project" = Option<String>, Query, description = "Its project"),
     ),
     responses((status = 200, content((Vec<u8> = "audio/wav"), (Vec<u8> = "video/webm"))), (status = 206, description = "A part"),
-        (status = 307, description = "It is at the URL in Location"), (status = 404, body = Problem),
+        (status = 304, description = "It is as it was"), (status = 307, description = "It is at the URL in Location"), (status = 404, body = Problem),
         (status = 409, description = "It is not whole yet", body = Problem), (status = 416, body = Problem)))]
 pub(crate) async fn recording_bytes(
     State(app): State<Arc<App>>,
@@ -395,13 +396,6 @@ fn count(files: &Files, recording: &mut Recording) {
     {
         recording.received_bytes = Some(files.received(id));
     }
-}
-
-fn project(params: &Params) -> Option<String> {
-    params
-        .get("project")
-        .filter(|project| *project != "*")
-        .map(str::to_owned)
 }
 
 async fn read_description(body: Body) -> Result<NewRecording, Problem> {

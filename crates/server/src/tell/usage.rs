@@ -57,7 +57,7 @@ pub(crate) struct UsageOptions {
     /// Only this user.
     #[arg(long)]
     user: Option<String>,
-    /// A table in Markdown.
+    /// The same as --format markdown.
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
     #[command(flatten)]
@@ -140,10 +140,8 @@ pub(super) async fn run(options: UsageOptions) -> Result<(), Ended> {
         out.zone.name(report.to)
     );
     if options.markdown || format == Some("markdown") {
-        if format.is_some() {
-            out.line(&cell(Style::Plain, format!("# Usage, {range}")))?;
-            out.empty()?;
-        }
+        out.line(&cell(Style::Plain, format!("# Usage, {range}")))?;
+        out.empty()?;
         table.write_markdown(&mut out)?;
     } else {
         out.row(&cell(Style::Dim, range))?;

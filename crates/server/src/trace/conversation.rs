@@ -3,15 +3,13 @@
 use super::missing;
 use crate::api::{Answer, params, trace_id};
 use crate::app::App;
-use crate::pour::{Coding, pour};
+use crate::pour::pour_json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use meshscope_analysis::conversation::{Spoken, conversation as told};
 use meshscope_api::{Conversation, ConversationQuery, Problem};
 use meshscope_model::{Message, Part, SpanEntry};
 use meshscope_telemetry::messages;
-use serde::Serialize;
-use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -52,15 +50,6 @@ pub(crate) async fn conversation(
     });
     let conversation = conversation.await?.ok_or_else(|| missing(id))?;
     pour_json(conversation, &headers).await
-}
-
-/// A long answer as JSON, compressed as the reader wishes.
-pub(crate) async fn pour_json(answer: impl Serialize + Send + 'static, headers: &HeaderMap) -> Answer {
-    pour("application/json", Coding::of(headers), move |out, _| {
-        serde_json::to_writer(out, &answer).map_err(io::Error::from)?;
-        Ok(())
-    })
-    .await
 }
 
 /// Spans as they are read, as many as there is room for.

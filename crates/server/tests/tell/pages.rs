@@ -82,10 +82,10 @@ async fn failures_unknown_costs_and_narrow_terminals() {
     pinned("dexto-trace-colours", &coloured);
     let usage = "usage --from 2026-11-01 --to 2026-12-01";
     pinned("dexto-usage", &found(&server, usage).await);
-    pinned(
-        "dexto-usage-markdown",
-        &found(&server, &format!("{usage} --by agent --markdown")).await,
-    );
+    let markdown = found(&server, &format!("{usage} --by agent --markdown")).await;
+    pinned("dexto-usage-markdown", &markdown);
+    let format = found(&server, &format!("{usage} --by agent --format markdown")).await;
+    assert_eq!(format, markdown);
     let json = found(&server, &format!("{usage} --json")).await;
     let totals: Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
     assert_eq!(

@@ -631,8 +631,13 @@ impl Store for DuckDb {
         self.write_parquet(query, signal, path)
     }
 
-    fn write_tables(&self, tables: &[Table], path: &Path) -> Result<(), StoreError> {
-        parquet::write_tables(tables, path)
+    fn write_table(
+        &self,
+        table: &Table,
+        more: &mut dyn FnMut() -> Result<Option<Table>, StoreError>,
+        path: &Path,
+    ) -> Result<(), StoreError> {
+        parquet::write_table(table, more, path)
     }
 
     fn backup(&self, destination: &Path) -> Result<BackupReport, StoreError> {

@@ -9,7 +9,7 @@ use super::{DuckDb, engine_error, open};
 use crate::{Options, StoreError};
 use duckdb::Connection;
 use meshscope_api::export::{ExportQuery, ExportSignal};
-use meshscope_api::usage_export::{Cell, Table};
+use meshscope_api::usage_export::{Cell, CellKind, Column, Table};
 use meshscope_model::{
     AttributeValue, Attributes, Batch, LogEntry, PointEntry, PointValue, Resource, SpanEntry, SpanFacts,
     Tokens,
@@ -87,11 +87,13 @@ impl DuckDb {
     }
 }
 
-/// Writes tables that have the same columns to one file, in their order.
-pub(super) fn write_tables(tables: &[Table], path: &Path) -> Result<(), StoreError> {
-    let Some(first) = tables.first() else {
-        return Ok(());
-    };
+/// Writes a table, and after its rows those of the tables that `more` gives, which have the same columns.
+/// No more than one of these is held.
+pub(super) fn write_table(
+    table: &Table,
+    more: &mut dyn FnMut() -> Result<Option<Table>, StoreError>,
+    path: &Path,
+) -> Result<(), StoreError> {
     let passing = Passing::beside(path);
     let options = Options {
         memory_mib: 256,
@@ -103,45 +105,46 @@ pub(super) fn write_tables(tables: &[Table], path: &Path) -> Result<(), StoreErr
             .execute_batch(sql)
             .map_err(engine_error("write Parquet"))
     };
-    let is_text = |at: usize| {
-        let mut cells = tables
-            .iter()
-            .flat_map(|table| &table.rows)
-            .filter_map(|row| row.get(at));
-        cells.next().is_none_or(|cell| matches!(cell, Cell::Text(_)))
+    let column = |column: &Column| {
+        let name = column.name.replace('"', "\"\"");
+        let kind = match column.kind {
+            CellKind::Number => "BIGINT",
+            CellKind::Text => "VARCHAR",
+        };
+        format!("\"{name}\" {kind}")
     };
-    let columns: Vec<String> = first
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(at, name)| {
-            let name = name.replace('"', "\"\"");
-            format!("\"{name}\" {}", if is_text(at) { "VARCHAR" } else { "BIGINT" })
-        })
-        .collect();
+    let columns: Vec<String> = table.columns.iter().map(column).collect();
     execute(&format!("CREATE TABLE records ({})", columns.join(", ")))?;
-    for table in tables.iter().filter(|table| !table.rows.is_empty()) {
-        let mut c = Columns::default();
-        for at in 0..first.columns.len() {
-            let cells = table.rows.iter().map(|row| row.get(at));
-            if is_text(at) {
-                c.text(cells.map(|cell| match cell {
-                    Some(Cell::Text(text)) => text.as_deref(),
-                    _ => None,
-                }));
-            } else {
-                c.i64(cells.map(|cell| match cell {
-                    Some(Cell::Number(number)) => *number,
-                    _ => None,
-                }));
-            }
-        }
-        c.append(&connection, "records")?;
+    append_rows(&connection, table)?;
+    while let Some(page) = more()? {
+        append_rows(&connection, &page)?;
+        execute("CHECKPOINT")?;
     }
     execute(&format!(
         "COPY records TO {} (FORMAT parquet, COMPRESSION zstd)",
         quoted(&path.display().to_string())
     ))
+}
+
+fn append_rows(connection: &Connection, table: &Table) -> Result<(), StoreError> {
+    if table.rows.is_empty() {
+        return Ok(());
+    }
+    let mut c = Columns::default();
+    for (at, column) in table.columns.iter().enumerate() {
+        let cells = table.rows.iter().map(|row| row.get(at));
+        match column.kind {
+            CellKind::Text => c.text(cells.map(|cell| match cell {
+                Some(Cell::Text(text)) => text.as_deref(),
+                _ => None,
+            })),
+            CellKind::Number => c.i64(cells.map(|cell| match cell {
+                Some(Cell::Number(number)) => *number,
+                _ => None,
+            })),
+        }
+    }
+    c.append(connection, "records")
 }
 
 /// The file of the passing store, removed in the end.
@@ -307,4 +310,66 @@ fn points(c: &mut Columns, rows: &[PointEntry], bytes: &mut usize) {
     text(c, points().map(|point| object(&point.attributes)), bytes);
     text(c, points().map(|point| resource(&point.resource)), bytes);
     text(c, points().map(|point| list(&point.exemplars)), bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meshscope_api::UsageRow;
+    use meshscope_api::usage_export::row_table;
+
+    /// Names and types of the columns of a file, and its rows' times.
+    fn written(rows: &[&[UsageRow]]) -> (Vec<(String, String)>, Vec<i64>) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rows.parquet");
+        let mut pages = rows.iter().map(|rows| row_table(rows));
+        write_table(&row_table(&[]), &mut || Ok(pages.next()), &path).unwrap();
+        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "nothing else is left: {left:?}");
+        let connection = Connection::open_in_memory().unwrap();
+        let file = quoted(&path.display().to_string());
+        let read = |sql: String| connection.prepare(&sql).unwrap();
+        let columns = read(format!(
+            "SELECT column_name, column_type FROM (DESCRIBE FROM {file})"
+        ))
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+        let times = read(format!("SELECT time FROM {file}"))
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        (columns, times)
+    }
+
+    #[test]
+    fn a_file_of_no_rows_has_the_columns_of_one_of_many_pages() {
+        let row = |time: i64| UsageRow {
+            time,
+            ..UsageRow::default()
+        };
+        let (first, second) = ([row(1), row(2)], [row(3)]);
+        let (columns, times) = written(&[&first, &[], &second]);
+        assert_eq!(times, [1, 2, 3], "in their order");
+        let kind = |name: &str| {
+            let found = columns.iter().find(|(column, _)| column == name);
+            found.map(|(_, kind)| kind.as_str())
+        };
+        assert_eq!(
+            (kind("time"), kind("cost_pico_usd"), kind("model")),
+            (Some("BIGINT"), Some("BIGINT"), Some("VARCHAR"))
+        );
+        assert_eq!(written(&[]), (columns, Vec::new()));
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_read_ends_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rows.parquet");
+        let ended = write_table(&row_table(&[]), &mut || Err(StoreError::Stopped), &path);
+        assert!(matches!(ended, Err(StoreError::Stopped)), "{ended:?}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
 }

@@ -1,10 +1,9 @@
-//! A trace as columns, a chunk after the other as the store gives them.
+//! Spans as columns, a chunk after the other as the store gives them.
 
-use super::missing;
+use super::{Coding, Stopped, pour};
 use crate::api::Answer;
 use crate::app::App;
 use crate::ask::refusal_of;
-use crate::pour::{Coding, Stopped, pour};
 use axum::http::HeaderMap;
 use meshscope_api::columns::{self, Totals};
 use meshscope_api::{COLUMNS_MEDIA_TYPE, Problem};
@@ -15,21 +14,11 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-pub(super) async fn answer(app: &Arc<App>, id: TraceId, headers: &HeaderMap) -> Answer {
-    stream(app, headers, id, move |store, take| {
-        if store.trace_columns(id, take)? {
-            Ok(None)
-        } else {
-            Ok(Some(missing(id)))
-        }
-    })
-    .await
-}
-
 /// Takes a piece, and says whether it wants more.
 pub(crate) type Take<'a> = &'a mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>;
 
-/// Answers with the columns that `read` gives piece by piece; it tells why there are none.
+/// Answers with the columns that `read` gives piece by piece; it tells why there are none. `id` is the
+/// trace, or zero of a session.
 pub(crate) async fn stream(
     app: &Arc<App>,
     headers: &HeaderMap,
