@@ -8,7 +8,7 @@ use crate::duckdb::read::{self, Filter};
 use crate::duckdb::slots::Slots;
 use duckdb::Connection;
 use duckdb::types::Value;
-use meshscope_api::{ListQuery, SessionOrder, SessionPage, SessionTotals};
+use meshscope_api::{ListQuery, SessionOrder, SessionPage, SessionTotals, TimeRange};
 
 /// Where a page in some order ends: the rank and value of its last session, and which it is.
 type Cursor = (u8, i64, String, String);
@@ -121,6 +121,19 @@ pub(super) fn list(
     })
 }
 
+/// The first and last moment of the traces of sessions; `table` is SQL of these.
+fn window(connection: &Connection, table: &str, values: &[Value]) -> Result<(i64, i64), StoreError> {
+    let sql = format!(
+        "WITH chosen AS (SELECT project, session_id FROM {table}) SELECT min(first), max(last) FROM parts
+        WHERE trace_id IN (SELECT trace_id FROM parts SEMI JOIN chosen USING (project, session_id))"
+    );
+    let found = read::rows(connection, "find sessions", &sql, values.to_vec(), |row| {
+        Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
+    })?;
+    // No moment lies in the window of none.
+    Ok(found.into_iter().next().flatten().unwrap_or((1, 0)))
+}
+
 /// Figures over all sessions that are asked for.
 pub(super) fn totals(
     connection: &Connection,
@@ -129,25 +142,23 @@ pub(super) fn totals(
     now: i64,
 ) -> Result<SessionTotals, StoreError> {
     let (table, values) = selected(slots, query, now, query.min_cost_pico_usd.is_some());
-    let window = format!(
-        "WITH chosen AS (SELECT project, session_id FROM {table}) SELECT min(first), max(last) FROM parts
-        WHERE trace_id IN (SELECT trace_id FROM parts SEMI JOIN chosen USING (project, session_id))"
-    );
-    let window = read::rows(connection, "find sessions", &window, values.clone(), |row| {
-        Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
-    })?;
-    let window = window.into_iter().next().flatten().unwrap_or((1, 0));
+    let ledger = match query.range == TimeRange::ALL {
+        true => "ledger".to_owned(),
+        false => format!(
+            "({})",
+            counted::ledger_within(window(connection, &table, &values)?)
+        ),
+    };
     let sum = |column: &str| format!("coalesce(sum({column}), 0)::BIGINT");
     let columns = read::TOKEN_COLUMNS.join(", ");
     let sql = format!(
         "WITH chosen AS MATERIALIZED (SELECT *, {status} AS standing FROM {table}),
         used AS (SELECT {tokens}, {cost} AS cost, count(*) FILTER (cost IS NULL) AS unpriced
-            FROM ({ledger}) SEMI JOIN chosen USING (project, session_id)),
+            FROM {ledger} SEMI JOIN chosen USING (project, session_id)),
         named({columns}, cost, unpriced) AS (SELECT * FROM used)
         SELECT {columns}, cost, unpriced, all_of.* FROM named, (SELECT count(*), count(*) FILTER (standing = 'active'),
             count(*) FILTER (standing = 'failed'), {runs}, {spans}, {logs}, {errors}, {blocked},
             least(coalesce(sum(last::HUGEINT - first::HUGEINT), 0), 9223372036854775807)::BIGINT FROM chosen) all_of",
-        ledger = counted::ledger_within(window),
         status = STATUS,
         tokens = read::token_sums(),
         cost = read::sum_of("cost"),
