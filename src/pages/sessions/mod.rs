@@ -65,23 +65,39 @@ pub(crate) fn SessionsPage() -> impl IntoView {
     let heard = Heard::of(sessions);
     let columns = use_columns();
     let filtered = move || asked.with(|asked| !asked.0.is_empty());
-    let content = move |page: &Page| {
-        if page.sessions.is_empty() && !filtered() {
-            return view! { <Onboarding what="sessions" /> }.into_any();
+    let none = move |page: &Page| {
+        match (page.sessions.is_empty(), filtered()) {
+        (false, _) => ().into_any(),
+        (true, false) => view! { <Onboarding what="sessions" /> }.into_any(),
+        (true, true) => {
+            view! { <div class="empty"><h2>"No session is like this"</h2><p>"Take a filter away, or show a longer time."</p></div> }
+                .into_any()
         }
-        if page.sessions.is_empty() {
-            return view! { <div class="empty"><h2>"No session is like this"</h2><p>"Take a filter away, or show a longer time."</p></div> }
-                .into_any();
-        }
-        let more = page.next_cursor.is_some();
-        let more = more.then(|| {
+    }
+    };
+    // The list stays when it is asked for again: what has the focus keeps it.
+    let all = Memo::new(move |_| {
+        let all = |page: &Page| page.sessions.clone();
+        sessions
+            .value
+            .with(|page| page.as_ref().map(all).unwrap_or_default())
+    });
+    let any = Memo::new(move |_| all.with(|all| !all.is_empty()));
+    let goes_on = Memo::new(move |_| {
+        let next = |page: &Page| page.next_cursor.is_some();
+        sessions.value.with(|page| page.as_ref().is_some_and(next))
+    });
+    let more = move || {
+        goes_on.get().then(|| {
             view! { <button class="more" on:click=move |_| limit.update(|n| *n += PAGE)>"Show more"</button> }.into_any()
-        });
+        })
+    };
+    let list = move || {
         view! {
             <div class="panel scroll">
                 {sums(totals)}
                 {pair::picked()}
-                {table(page.sessions.clone(), columns)}
+                {table(all, columns)}
                 {more}
             </div>
         }
@@ -107,7 +123,8 @@ pub(crate) fn SessionsPage() -> impl IntoView {
             {Chosen::menu(columns)}
         </div>
         {filters(heard)}
-        <Fetched fetch=sessions what="sessions" content />
+        <Fetched fetch=sessions what="sessions" content=none />
+        {move || any.get().then(list)}
     }
 }
 
@@ -134,7 +151,10 @@ fn sums(totals: Fetch<SessionTotals>) -> AnyView {
                 figure("spans", format::integer(t.spans)),
                 figure("logs", format::integer(t.logs)),
                 figure("tokens", tokens(t.tokens.total)),
-                figure("cost", cost(t.cost_pico_usd, t.unpriced_calls > 0)),
+                figure(
+                    "cost",
+                    money(t.tokens.total, t.cost_pico_usd, t.unpriced_calls > 0),
+                ),
             ];
             let trouble = [
                 ("failed", i64::from(t.failed)),
@@ -204,6 +224,14 @@ fn short_id(id: &str) -> String {
 /// Tokens, or a dash when none are known.
 pub(crate) fn tokens(total: Option<i64>) -> String {
     total.map_or_else(|| "\u{2013}".to_owned(), format::count)
+}
+
+/// What calls cost, of which the tokens are known: a dash where nothing was called, else as [`cost`].
+pub(crate) fn money(tokens: Option<i64>, pico: Option<i64>, unpriced: bool) -> String {
+    if tokens.is_none() && pico.is_none() && !unpriced {
+        return "\u{2013}".to_owned();
+    }
+    cost(pico, unpriced)
 }
 
 /// Cost, "unknown" when there is none, and `≥` when some calls have no price.

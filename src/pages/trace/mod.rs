@@ -16,7 +16,7 @@ mod table;
 pub(crate) mod talk;
 pub(crate) mod waterfall;
 
-use super::sessions::{cost, tokens};
+use super::sessions::{money, tokens};
 use crate::client;
 use crate::components::badge::{Blocked, Errors};
 use crate::components::copy::Copy;
@@ -91,11 +91,7 @@ fn Header(loaded: Arc<Loaded>) -> impl IntoView {
         .first_token
         .map_or_else(|| "\u{2013}".to_owned(), format::duration);
     let t = facts.totals;
-    let money = if t.calls == 0 && t.cost.is_none() {
-        "\u{2013}".to_owned()
-    } else {
-        cost(t.cost, t.unpriced_calls > 0)
-    };
+    let money = money(t.total_tokens, t.cost, t.unpriced_calls > 0);
     let partial = (!tree.is_complete(columns)).then(
         || view! { <span class="badge" title="A root, a parent or an end is missing">"incomplete"</span> },
     );
