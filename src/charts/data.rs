@@ -126,26 +126,49 @@ impl Data {
         self.edges.len().saturating_sub(1)
     }
 
-    /// The upper end of the value axis, so that the series which `shown` says are shown fit.
-    pub(crate) fn top(&self, shown: impl Fn(usize) -> bool) -> f64 {
+    /// There is nothing to draw: no value at all, or of sums only nothings. A level of 0 is something.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut values = self
+            .series
+            .iter()
+            .flat_map(|series| series.values.iter().flatten());
+        match self.kind {
+            Kind::Lines | Kind::Levels => values.next().is_none(),
+            Kind::Stacked | Kind::Heat => values.all(|value| *value == 0.0),
+        }
+    }
+
+    /// The lower and the upper end of the value axis, so that 0 and the series which `shown` says are shown fit.
+    pub(crate) fn ends(&self, shown: impl Fn(usize) -> bool) -> (f64, f64) {
         if self.kind == Kind::Heat {
-            return self.series.len().max(1) as f64;
+            return (0.0, self.series.len().max(1) as f64);
         }
         if let Some(heat) = &self.heat {
-            return heat.edges.len().saturating_sub(1) as f64;
+            return (0.0, heat.edges.len().saturating_sub(1).max(1) as f64);
         }
-        let at = |step: usize| {
-            let all = self.series.iter().enumerate().filter(|(i, _)| shown(*i));
-            let values = all.filter_map(|(_, series)| {
-                let band = series.band.get(step).copied().flatten().map(|(_, high)| high);
-                band.or_else(|| series.at(step))
-            });
-            match self.kind {
-                Kind::Stacked => values.sum::<f64>(),
-                _ => values.fold(0.0, f64::max),
+        let (mut low, mut high) = (0.0_f64, 0.0_f64);
+        for step in 0..self.steps() {
+            // What is stacked stands on what is of its sign.
+            let (mut below, mut above) = (0.0_f64, 0.0_f64);
+            for (_, series) in self.series.iter().enumerate().filter(|(at, _)| shown(*at)) {
+                let band = series.band.get(step).copied().flatten();
+                let Some((least, most)) = band.or_else(|| series.at(step).map(|value| (value, value))) else {
+                    continue;
+                };
+                match self.kind {
+                    Kind::Stacked => (below, above) = (below + least.min(0.0), above + most.max(0.0)),
+                    _ => (below, above) = (below.min(least), above.max(most)),
+                }
             }
+            (low, high) = (low.min(below), high.max(above));
+        }
+        let bottom = if low < 0.0 { -nice(-low) } else { 0.0 };
+        let top = if high > 0.0 || bottom == 0.0 {
+            nice(high)
+        } else {
+            0.0
         };
-        nice((0..self.steps()).map(at).fold(0.0, f64::max))
+        (bottom, top)
     }
 
     /// How high a value stands: over a heat map in its rows.
@@ -193,8 +216,9 @@ impl Data {
         if self.kind == Kind::Stacked {
             let mut base = 0.0;
             let hit = |(_, value): &(usize, f64)| {
-                base += *value;
-                height < base
+                let side = (*value < 0.0) == (height < 0.0);
+                base += if side { *value } else { 0.0 };
+                side && height.abs() < base.abs()
             };
             return values.find(hit).map(|(i, _)| i);
         }
@@ -280,12 +304,41 @@ mod tests {
         assert_eq!(nice(0.031), 0.04);
         assert_eq!(nice(2.4), 2.5);
         let mut data = data(Kind::Stacked, &[&[1.0, 2.0], &[3.0, 4.0]]);
-        assert_eq!(data.top(|_| true), 6.0);
-        assert_eq!(data.top(|i| i == 0), 2.0);
+        assert_eq!(data.ends(|_| true), (0.0, 6.0));
+        assert_eq!(data.ends(|i| i == 0), (0.0, 2.0));
         data.kind = Kind::Lines;
-        assert_eq!(data.top(|_| true), 4.0);
+        assert_eq!(data.ends(|_| true), (0.0, 4.0));
         data.series[0].band = vec![Some((0.5, 42.0)), None];
-        assert_eq!(data.top(|_| true), 50.0);
+        assert_eq!(data.ends(|_| true), (0.0, 50.0));
+    }
+
+    #[test]
+    fn what_is_below_zero_is_on_the_axis_and_stacked_downwards() {
+        let mut data = data(Kind::Lines, &[&[-3.0, -17.0], &[-1.0, 0.0]]);
+        assert_eq!(data.ends(|_| true), (-20.0, 0.0));
+        data.series[1].values[1] = Some(4.0);
+        assert_eq!(data.ends(|_| true), (-20.0, 4.0));
+        data.series[1].values[1] = Some(-4.0);
+        data.series[0].values[0] = Some(2.0);
+        data.kind = Kind::Stacked;
+        assert_eq!(data.ends(|_| true), (-25.0, 2.0));
+        let all = |_| true;
+        let hits = [1.9, 2.1, -0.9, -1.1].map(|height| data.series_at(0, height, all));
+        assert_eq!(hits, [Some(0), None, Some(1), None]);
+        assert_eq!(data.series_at(1, -18.0, all), Some(1));
+    }
+
+    #[test]
+    fn a_level_of_zero_is_something_and_a_sum_of_nothings_is_not() {
+        let mut data = data(Kind::Levels, &[&[0.0, 0.0]]);
+        assert!(!data.is_empty());
+        data.kind = Kind::Stacked;
+        assert!(data.is_empty());
+        data.series[0].values = vec![Some(5.0), Some(-5.0)];
+        assert!(!data.is_empty(), "what cancels out was there");
+        data.kind = Kind::Lines;
+        data.series[0].values = vec![None, None];
+        assert!(data.is_empty());
     }
 
     #[test]

@@ -61,12 +61,13 @@ pub(super) fn draw(
     let root = Sheet::new(painter, size, ratio).into_drawing_area();
     let is_shown = |index: usize| shown.get(index).copied().unwrap_or(true);
     let steps = data.steps().max(1) as f64;
+    let (bottom, top) = data.ends(is_shown);
     let mut chart = ChartBuilder::on(&root)
         .margin_top(px(TOP))
         .margin_right(px(RIGHT))
         .x_label_area_size(px(BOTTOM))
         .y_label_area_size(px(LEFT))
-        .build_cartesian_2d(0.0..steps, 0.0..data.top(is_shown))?;
+        .build_cartesian_2d(0.0..steps, bottom..top)?;
     let labels = ("sans-serif", px(10.5)).into_font().color(&color(&theme.muted));
     let length = data.moment(steps).saturating_sub(data.moment(0.0));
     let step = length / (steps as i64).max(1);
@@ -114,9 +115,15 @@ pub(super) fn draw(
             )?;
         }
     }
-    let bottom = data.place(0.0);
+    if bottom < 0.0 {
+        let zero = vec![(0.0, 0.0), (steps, 0.0)];
+        area.draw(&PathElement::new(
+            zero,
+            color(&theme.line).stroke_width(px(1.0).max(1)),
+        ))?;
+    }
     for dot in &data.dots {
-        let place = (dot.at, data.place(dot.value).max(bottom));
+        let place = (dot.at, height(data, dot, (bottom, top)));
         area.draw(&Circle::new(place, px(3.0), color(&theme.text).filled()))?;
     }
     root.present()?;
@@ -131,15 +138,17 @@ fn bars(
     theme: &Theme,
     shown: &dyn Fn(usize) -> bool,
 ) -> Result<(), Failure> {
-    let mut base = vec![0.0; data.steps()];
+    // Where the next bar of a step begins, below 0 and above it.
+    let mut ends = vec![(0.0, 0.0); data.steps()];
     let gap = if data.steps() > 120 { 0.0 } else { 0.14 };
     for (_, series) in data.series.iter().enumerate().filter(|(index, _)| shown(*index)) {
         let style = ink(theme, series.hue).filled();
-        for (step, (base, value)) in base.iter_mut().zip(&series.values).enumerate() {
-            let Some(value) = value.filter(|value| *value > 0.0) else {
+        for (step, ((below, above), value)) in ends.iter_mut().zip(&series.values).enumerate() {
+            let Some(value) = value.filter(|value| *value != 0.0) else {
                 continue;
             };
             let (left, right) = (step as f64 + gap, step as f64 + 1.0 - gap);
+            let base = if value < 0.0 { below } else { above };
             area.draw(&Rectangle::new([(left, *base), (right, *base + value)], style))?;
             *base += value;
         }
@@ -217,14 +226,25 @@ fn cells(
     Ok(())
 }
 
+/// Where a dot stands, which is always within the ends of the axis.
+fn height(data: &Data, dot: &Dot, (bottom, top): (f64, f64)) -> f64 {
+    data.place(dot.value).clamp(bottom, top)
+}
+
 /// The dot under a place of the canvas, both in CSS pixels.
-pub(super) fn dot_at(data: &Data, size: (f64, f64), (x, y): (f64, f64)) -> Option<&Dot> {
-    let (width, height) = (size.0 - LEFT - RIGHT, size.1 - TOP - BOTTOM);
-    let (steps, top) = (data.steps().max(1) as f64, data.top(|_| true));
+pub(super) fn dot_at<'a>(
+    data: &'a Data,
+    size: (f64, f64),
+    (x, y): (f64, f64),
+    shown: &[bool],
+) -> Option<&'a Dot> {
+    let (wide, high) = (size.0 - LEFT - RIGHT, size.1 - TOP - BOTTOM);
+    let steps = data.steps().max(1) as f64;
+    let (bottom, top) = data.ends(|at| shown.get(at).copied().unwrap_or(true));
     let far = |dot: &&Dot| {
-        let at = LEFT + dot.at / steps * width;
-        let high = TOP + height - data.place(dot.value) / top * height;
-        (at - x).hypot(high - y)
+        let part = (height(data, dot, (bottom, top)) - bottom) / (top - bottom);
+        let (at, up) = (LEFT + dot.at / steps * wide, TOP + high - part * high);
+        (at - x).hypot(up - y)
     };
     let nearest = data.dots.iter().min_by(|a, b| far(a).total_cmp(&far(b)));
     nearest.filter(|dot| far(dot) <= NEAR)

@@ -42,9 +42,10 @@ fn entry(hue: usize, name: String, hidden: RwSignal<Vec<String>>) -> AnyView {
             None => hidden.push(kept.clone()),
         });
     };
+    let title = name.clone();
     let shown = Signal::derive(move || !hidden.with(|hidden| hidden.contains(&key)));
     view! {
-        <button class="legend-entry" class:off=move || !shown.get() aria-pressed=move || shown.get().to_string()
+        <button class="legend-entry" title=title class:off=move || !shown.get() aria-pressed=move || shown.get().to_string()
             on:click=toggle>{swatch(hue)}{name}</button>
     }
     .into_any()

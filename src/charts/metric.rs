@@ -184,10 +184,12 @@ fn label(service: &str, attributes: &Attributes) -> String {
 
 /// Instances of a service differ in their resource only.
 fn unlike(known: &[Series], name: String) -> String {
-    match known.iter().filter(|known| known.name.starts_with(&name)).count() {
-        0 => name,
-        alike => format!("{name} {}", alike + 1),
-    }
+    let free = |name: &String| known.iter().all(|known| known.name != *name);
+    let numbered = (2..known.len() + 2).map(|n| format!("{name} {n}"));
+    std::iter::once(name.clone())
+        .chain(numbered)
+        .find(free)
+        .unwrap_or(name)
 }
 
 /// A value a step: of a counter what `show` says, of others the mean of what was measured.
@@ -341,6 +343,17 @@ mod tests {
     }
 
     #[test]
+    fn series_of_one_name_are_numbered_and_no_others() {
+        let mut known = Vec::new();
+        for name in ["api-gateway", "api", "api", "api"] {
+            let name = unlike(&known, name.to_owned());
+            known.push(Series::new(&name, 0, Vec::new()));
+        }
+        let names: Vec<_> = known.iter().map(|series| series.name.as_str()).collect();
+        assert_eq!(names, ["api-gateway", "api", "api 2", "api 3"]);
+    }
+
+    #[test]
     fn a_histogram_is_quantiles_over_a_heat_map_with_its_exemplars() {
         let histogram = PointValue::Histogram(Histogram {
             count: 10,
@@ -368,8 +381,8 @@ mod tests {
         assert_eq!(data.series[0].values[0], Some(1.5));
         assert_eq!(data.heat.as_ref().unwrap().edges, [1.0, 2.0]);
         assert_eq!(
-            (data.top(|_| true), data.place(1.5), data.label(1.0)),
-            (1.0, 0.5, "2".to_owned())
+            (data.ends(|_| true), data.place(1.5), data.label(1.0)),
+            ((0.0, 1.0), 0.5, "2".to_owned())
         );
         assert_eq!(data.dots.len(), 1, "one without a trace leads nowhere");
         assert_eq!(

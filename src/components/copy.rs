@@ -10,9 +10,9 @@ pub(crate) fn Copy(#[prop(into)] text: String, #[prop(optional, into)] label: St
     let said = RwSignal::new("");
     let kept = StoredValue::new(text);
     let copy = move |_| {
+        let written = window().navigator().clipboard().write_text(&kept.get_value());
         spawn_local(async move {
-            let written =
-                JsFuture::from(window().navigator().clipboard().write_text(&kept.get_value())).await;
+            let written = JsFuture::from(written).await;
             said.set(if written.is_ok() { "copied" } else { "not allowed" });
             set_timeout(move || said.set(""), std::time::Duration::from_millis(1_500));
         });

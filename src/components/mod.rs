@@ -9,6 +9,7 @@ pub(crate) mod long_text;
 pub(crate) mod menu;
 pub(crate) mod onboarding;
 pub(crate) mod rail;
+pub(crate) mod remover;
 pub(crate) mod save;
 pub(crate) mod sparkline;
 pub(crate) mod states;

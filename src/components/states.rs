@@ -40,7 +40,8 @@ pub(crate) fn Failed(problem: Problem, #[prop(into)] retry: Callback<()>) -> imp
 }
 
 /// The content of a fetch, with its states around it. What was there stays while more comes,
-/// and an error then stands above it.
+/// and an error then stands above it. The content is made anew at each answer: what holds something of
+/// its own, as a chart does, stands beside [`States`] instead.
 #[component]
 pub(crate) fn Fetched<T, V>(
     fetch: Fetch<T>,
@@ -51,14 +52,25 @@ where
     T: Send + Sync + 'static,
     V: IntoView + 'static,
 {
-    let retry = Callback::new(move |()| fetch.retry());
-    move || {
-        let failed = fetch
-            .error
-            .get()
-            .map(|problem| view! { <Failed problem retry /> });
-        let shown = fetch.value.with(|value| value.as_ref().map(&content));
-        let loading = (failed.is_none() && shown.is_none()).then(|| view! { <Loading what=what.clone() /> });
-        view! { {failed} {shown} {loading} }
-    }
+    let shown = move || fetch.value.with(|value| value.as_ref().map(&content));
+    view! { <States fetch what /> {shown} }
+}
+
+/// The states of a fetch alone.
+#[component]
+pub(crate) fn States<T>(fetch: Fetch<T>, #[prop(into)] what: String) -> impl IntoView
+where
+    T: Send + Sync + 'static,
+{
+    let there = Memo::new(move |_| fetch.value.with(Option::is_some));
+    states(fetch.error, there, Callback::new(move |()| fetch.retry()), what)
+}
+
+fn states(error: RwSignal<Option<Problem>>, there: Memo<bool>, retry: Callback<()>, what: String) -> AnyView {
+    let state = move || match error.get() {
+        Some(problem) => view! { <Failed problem retry /> }.into_any(),
+        None if there.get() => ().into_any(),
+        None => view! { <Loading what=what.clone() /> }.into_any(),
+    };
+    state.into_any()
 }

@@ -1,8 +1,9 @@
 //! Moments in the user's zone, with UTC and nanoseconds one hover away.
 
+use js_sys::{Function, Reflect};
 use leptos::prelude::*;
 use meshscope_model::time::to_rfc3339;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast as _, JsValue};
 
 fn date(ns: i64) -> js_sys::Date {
     js_sys::Date::new(&JsValue::from_f64(ns as f64 / 1e6))
@@ -48,6 +49,25 @@ pub(crate) fn axis(ns: i64, days: bool, long: bool, short: bool) -> String {
     if long { format!("{} {text}", day()) } else { text }
 }
 
+/// `21 Nov` in the time zone of this IANA name; in the user's where the browser does not know it.
+pub(crate) fn day_in(zone: &str, ns: i64) -> String {
+    let day = || {
+        let options = js_sys::Object::new();
+        for (name, value) in [("timeZone", zone), ("day", "numeric"), ("month", "numeric")] {
+            Reflect::set(&options, &name.into(), &value.into()).ok()?;
+        }
+        // Found by name, so that what it throws at a zone it does not know is caught.
+        let date = date(ns);
+        let write = Reflect::get(&date, &"toLocaleDateString".into()).ok()?;
+        let write: Function = write.dyn_into().ok()?;
+        let text = write.call2(&date, &"en-US".into(), &options).ok()?.as_string()?;
+        let (month, day) = text.split_once('/')?;
+        let month: usize = month.parse().ok()?;
+        Some(format!("{day} {}", MONTHS.get(month.checked_sub(1)?)?))
+    };
+    day().unwrap_or_else(|| axis(ns, true, false, false))
+}
+
 /// The zone's offset, for example `UTC+1`.
 pub(crate) fn zone() -> String {
     let minutes = -js_sys::Date::new_0().get_timezone_offset() as i64;
@@ -61,7 +81,7 @@ pub(crate) fn zone() -> String {
 /// The zone's IANA name, for example `Europe/Berlin`.
 pub(crate) fn zone_name() -> Option<String> {
     let format = js_sys::Intl::DateTimeFormat::new(&js_sys::Array::new(), &js_sys::Object::new());
-    let zone = js_sys::Reflect::get(&format.resolved_options(), &JsValue::from_str("timeZone")).ok()?;
+    let zone = Reflect::get(&format.resolved_options(), &JsValue::from_str("timeZone")).ok()?;
     zone.as_string()
 }
 

@@ -1,5 +1,6 @@
 //! The top bar: project, room, search, time, live or paused.
 
+use super::menu::Menu;
 use super::time_text;
 use crate::client::{self, use_fetch};
 use crate::state::time_range::{PRESETS, Range};
@@ -178,25 +179,23 @@ fn Time() -> impl IntoView {
             open.set(false);
         }
     };
+    let items = Box::new(move || {
+        view! {
+            {PRESETS.into_iter().enumerate().map(preset.clone()).collect_view()}
+            <div class="sep"></div>
+            <button class="item" on:click=zoom.clone()>"Zoom out"</button>
+            <form on:submit=apply.clone()>
+                <label>"From" <input type="datetime-local" step="1" node_ref=from required /></label>
+                <label>"To" <input type="datetime-local" step="1" node_ref=to required /></label>
+                <button class="pill" type="submit">"Apply"</button>
+            </form>
+        }
+        .into_any()
+    });
     view! {
-        <div class="menu-of">
-            <button class="pill" aria-haspopup="true" aria-expanded=move || open.get().to_string()
-                id="time-range" on:click=move |_| open.update(|open| *open = !*open)>
-                <b>{title}</b> <span class="zone">{format!(" \u{b7} {}", time_text::zone())}</span>
-            </button>
-            <Show when=move || open.get()>
-                <div class="menu time-menu">
-                    {PRESETS.into_iter().enumerate().map(preset.clone()).collect_view()}
-                    <div class="sep"></div>
-                    <button class="item" on:click=zoom.clone()>"Zoom out"</button>
-                    <form on:submit=apply.clone()>
-                        <label>"From" <input type="datetime-local" step="1" node_ref=from required /></label>
-                        <label>"To" <input type="datetime-local" step="1" node_ref=to required /></label>
-                        <button class="pill" type="submit">"Apply"</button>
-                    </form>
-                </div>
-            </Show>
-        </div>
+        <Menu label=Signal::derive(title) id="time-range" class="pill" panel="menu time-menu" open items>
+            <span class="zone">{format!("\u{b7} {}", time_text::zone())}</span>
+        </Menu>
     }
 }
 

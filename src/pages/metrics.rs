@@ -2,12 +2,12 @@
 
 use crate::canvas::surface::mark;
 use crate::charts::{self, Chart, Show};
-use crate::client::{self, use_fetch};
+use crate::client::{self, Fetch, use_fetch};
 use crate::components::onboarding::Onboarding;
-use crate::components::states::Fetched;
+use crate::components::states::States;
 use crate::components::time_text::TimeText;
 use crate::components::top_bar::{scoped, scoped_params};
-use crate::pages::console::{Counters, title};
+use crate::pages::console::Counters;
 use crate::state::{param, use_patch};
 use leptos::prelude::*;
 use meshscope_api::params::encode;
@@ -44,20 +44,31 @@ pub(crate) fn MetricsPage() -> impl IntoView {
             .value
             .with(|list| list.as_ref().map(|list| list.metrics.len()))
     };
+    // The list is made anew at each answer, what stands beside it is not.
+    let any = Memo::new(move |_| {
+        metrics
+            .value
+            .with(|list| list.as_ref().map(|list| !list.metrics.is_empty()))
+    });
+    let names = move || {
+        let names = |list: &MetricList| view! { <Names metrics=list.metrics.clone() chosen=first /> };
+        metrics.value.with(|list| list.as_ref().map(names))
+    };
+    let content = move || match any.get() {
+        None => ().into_any(),
+        Some(false) => view! { <Onboarding what="metrics" /> }.into_any(),
+        Some(true) => view! {
+            <div class="metrics-split">
+                <div class="panel scroll">{names}</div>
+                <One name=first />
+            </div>
+        }
+        .into_any(),
+    };
     view! {
         <div class="heading"><h1>"Metrics"</h1><span class="sub">{count}</span></div>
-        <Fetched fetch=metrics what="metrics" content=move |list: &MetricList| {
-            if list.metrics.is_empty() {
-                return view! { <Onboarding what="metrics" /> }.into_any();
-            }
-            view! {
-                <div class="metrics-split">
-                    <div class="panel scroll"><Names metrics=list.metrics.clone() chosen=first /></div>
-                    <One name=first />
-                </div>
-            }
-            .into_any()
-        } />
+        <States fetch=metrics what="metrics" />
+        {content}
     }
 }
 
@@ -110,16 +121,49 @@ fn One(name: Memo<Option<String>>) -> impl IntoView {
     view! {
         <div class="stack">
             <div class="row"><Counters /></div>
-            <Fetched fetch=metric what="the series" content=move |detail: &MetricDetail| {
-                mark("chart reduce");
-                let Some(data) = charts::metric(detail, show.get(), plain) else {
-                    return view! { <div class="empty"><h2>"No points in this range"</h2></div> }.into_any();
-                };
-                let title = title(&detail.metric, show.get());
-                view! { <Chart title data=Signal::stored(data) /> }.into_any()
-            } />
+            {metric_chart(metric, show, false)}
         </div>
     }
+    .into_any()
+}
+
+/// A metric as a chart, which stays when new points come: what is hidden in it, or shown as a table,
+/// stays so. Another metric is another chart.
+pub(crate) fn metric_chart(metric: Fetch<MetricDetail>, show: Memo<Show>, fixed: bool) -> AnyView {
+    let data = Memo::new(move |_| {
+        let show = show.get();
+        let drawn = |detail: &MetricDetail| {
+            mark("chart reduce");
+            charts::metric(detail, show, plain)
+        };
+        let data = metric.value.with(|detail| detail.as_ref().and_then(drawn));
+        data.unwrap_or_default()
+    });
+    let title = Memo::new(move |_| {
+        let titled = |detail: &MetricDetail| title(&detail.metric, show.get());
+        let title = metric.value.with(|detail| detail.as_ref().map(titled));
+        title.unwrap_or_default()
+    });
+    let drawn = Memo::new(move |_| {
+        let any = data.with(|data| data.steps() > 0);
+        metric
+            .value
+            .with(|detail| Some((detail.as_ref()?.metric.name.clone(), any)))
+    });
+    let chart = move || match drawn.get() {
+        None => ().into_any(),
+        Some((_, false)) => view! { <div class="empty"><h2>"No points in this range"</h2></div> }.into_any(),
+        Some((_, true)) => view! { <Chart title data fixed /> }.into_any(),
+    };
+    view! { <States fetch=metric what="the series" /> {chart} }.into_any()
+}
+
+/// Its name, what is shown of it, and in which unit.
+fn title(metric: &MetricInfo, show: Show) -> String {
+    let what = charts::what(metric.kind, show);
+    format!("{} \u{b7} {what} {}", metric.name, metric.unit)
+        .trim_end()
+        .to_owned()
 }
 
 /// A number with as many digits as tell something.

@@ -18,7 +18,7 @@ const TICK_MS: i32 = 3_000;
 /// Whether pages follow what arrives.
 #[derive(Clone, Copy)]
 pub(crate) struct Live {
-    /// Following, and the range is one that moves.
+    /// Following, and the range is one that moves; a page that follows a stream has none.
     pub on: Memo<bool>,
     /// Changes at each tick while live and visible.
     pub tick: RwSignal<u32>,
@@ -40,13 +40,13 @@ pub(crate) fn provide() {
     let range = time_range::use_range();
     provide_context(range);
     let paused = param("paused");
-    let on = Memo::new(move |_| paused.get().is_none() && matches!(range.get(), Range::Last(_)));
-    let tick = RwSignal::new(0);
-    provide_context(Live {
-        on,
-        tick,
-        told: RwSignal::new(None),
+    let told = RwSignal::new(None::<Standing>);
+    let on = Memo::new(move |_| {
+        let moves = told.with(Option::is_some) || matches!(range.get(), Range::Last(_));
+        moves && paused.get().is_none()
     });
+    let tick = RwSignal::new(0);
+    provide_context(Live { on, tick, told });
     every(TICK_MS, move || {
         let visible = document().visibility_state() == web_sys::VisibilityState::Visible;
         if visible && on.get_untracked() {

@@ -60,6 +60,87 @@ async fn send(server: &Server) {
         .await;
 }
 
+/// Sends a gauge's value of now, and a call of a model with this many input tokens.
+async fn send_more(server: &Server, value: i64, call: u64, tokens: u64) {
+    let now = now().to_string();
+    let points = json!([{"timeUnixNano": now, "asInt": value.to_string()}]);
+    let metrics = json!({"resourceMetrics": [{"resource": resource(), "scopeMetrics": [{"scope": {"name": "s"}, "metrics": [
+        {"name": "app.balance", "unit": "1", "gauge": {"dataPoints": points}},
+    ]}]}]});
+    let body = metrics.to_string().into_bytes();
+    server.post("/v1/metrics", "application/json", body).await;
+    let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let span = json!({"traceId": format!("{call:032x}"), "spanId": format!("{call:016x}"), "name": "chat",
+        "startTimeUnixNano": now, "endTimeUnixNano": now, "attributes": [text("gen_ai.operation.name", "chat"),
+            text("gen_ai.request.model", "gpt-4o-mini"), json!({"key": "gen_ai.usage.input_tokens", "value": {"intValue": tokens.to_string()}})]});
+    let spans = json!({"resourceSpans": [{"resource": resource(), "scopeSpans": [{"scope": {"name": "s"}, "spans": [span]}]}]});
+    let body = spans.to_string().into_bytes();
+    server.post("/v1/traces", "application/json", body).await;
+}
+
+/// The canvas of the chart whose title begins with this.
+fn canvas(title: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('.chart')].find(e => e.querySelector('h2').innerText.startsWith({title:?}))?.querySelector('canvas')"
+    )
+}
+
+#[tokio::test]
+async fn a_chart_stays_when_new_points_come_and_zero_is_a_value() {
+    let server = Server::start();
+    send_more(&server, 0, 1, 100).await;
+    let browser = Browser::start().await;
+    browser.size(1440, 900).await;
+    let page = format!("{}/metrics?metric=app.balance&range=15m", server.studio);
+    browser.page.goto(page).await.unwrap();
+    let balance = canvas("app.balance");
+    let says =
+        |text: &str| format!("return ({balance})?.getAttribute('aria-label').includes('agent {text}')");
+    browser.until("a balance of 0", &says("0")).await;
+    assert_eq!(browser.texts(".chart .nothing").await.len(), 0);
+    browser
+        .script(&format!(
+            "({balance}).kept = true; document.querySelector('.metrics-split tbody button').focus()"
+        ))
+        .await;
+    send_more(&server, -40, 2, 0).await;
+    browser.until("the next value", &says("-40")).await;
+    let kept = format!("return ({balance}).kept === true");
+    assert_eq!(browser.script(&kept).await, true, "the chart was made anew");
+    let focused = "return document.activeElement.innerText === 'app.balance'";
+    assert_eq!(browser.script(focused).await, true, "the list lost the focus");
+    browser.screenshot("metrics-below-zero").await;
+
+    // In the console too, whose charts no range of another page holds up, and which set none.
+    let page = format!("{}/console?tab=metrics&from=1&to=2", server.studio);
+    browser.page.goto(page).await.unwrap();
+    browser.sees("100 tokens").await;
+    let tokens = canvas("Tokens by model");
+    browser.until("the chart", &format!("return !!({balance})")).await;
+    browser
+        .script(&format!("({balance}).kept = ({tokens}).kept = true"))
+        .await;
+    send_more(&server, 7, 3, 50).await;
+    browser.sees("150 tokens").await;
+    browser.until("the value after it", &says("7")).await;
+    let kept = format!("return ({balance}).kept === true && ({tokens}).kept === true");
+    assert_eq!(browser.script(&kept).await, true, "a chart was made anew");
+    let drag = format!(
+        "const canvas = {tokens}, area = canvas.getBoundingClientRect(); \
+         const at = (what, part) => canvas.dispatchEvent(new PointerEvent(what, {{bubbles: true, clientX: area.x + area.width * part, clientY: area.y + 60}})); \
+         at('pointerdown', 0.3); at('pointermove', 0.5); at('pointermove', 0.6); at('pointerup', 0.6)"
+    );
+    browser.script(&drag).await;
+    browser
+        .until("what is read there", "return !!document.querySelector('.tip')")
+        .await;
+    assert_eq!(
+        browser.script("return location.search").await,
+        "?tab=metrics&from=1&to=2"
+    );
+    browser.stop().await;
+}
+
 #[tokio::test]
 async fn each_metric_is_drawn_by_its_type_and_an_exemplar_opens_its_span() {
     let server = Server::start();

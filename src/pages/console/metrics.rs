@@ -1,14 +1,14 @@
 //! Metrics: every one as a small chart.
 
-use crate::charts::{self, Chart, Show};
+use crate::charts::Show;
 use crate::client::{self, use_fetch};
 use crate::components::onboarding::Onboarding;
 use crate::components::states::Fetched;
-use crate::pages::metrics::plain;
+use crate::pages::metrics::metric_chart;
 use crate::state::{now, param};
 use leptos::prelude::*;
 use meshscope_api::params::encode;
-use meshscope_api::{MetricDetail, MetricInfo, MetricList, Params};
+use meshscope_api::{MetricDetail, MetricList, Params};
 use meshscope_model::time::{HOUR, MINUTE};
 
 /// How many charts are drawn; words choose among more.
@@ -85,39 +85,5 @@ fn One(name: String, place: Memo<Place>, since: Memo<Option<i64>>, show: Memo<Sh
             async move { client::get::<MetricDetail>(&origin, &path, &params, abort.as_ref()).await }
         },
     );
-    // A chart stays when new points come: what is hidden in it, or shown as a table, stays so.
-    let data = Memo::new(move |_| {
-        let show = show.get();
-        let drawn = |detail: &MetricDetail| charts::metric(detail, show, plain);
-        metric.value.with(|detail| detail.as_ref().and_then(drawn))
-    });
-    let title = Memo::new(move |_| {
-        let show = show.get();
-        let titled = |detail: &MetricDetail| title(&detail.metric, show);
-        metric
-            .value
-            .with(|detail| detail.as_ref().map(titled))
-            .unwrap_or_default()
-    });
-    let any = Memo::new(move |_| data.with(Option::is_some));
-    let chart = move || {
-        let data = Signal::derive(move || data.get().unwrap_or_default());
-        any.get().then(|| view! { <Chart title data /> }.into_any())
-    };
-    view! {
-        <Fetched fetch=metric what="the series" content=only_states />
-        {chart}
-    }
-    .into_any()
-}
-
-/// The states of a fetch alone: its content stands below.
-fn only_states(_: &MetricDetail) {}
-
-/// Its name, what is shown of it, and in which unit.
-pub(crate) fn title(metric: &MetricInfo, show: Show) -> String {
-    let what = charts::what(metric.kind, show);
-    format!("{} \u{b7} {what} {}", metric.name, metric.unit)
-        .trim_end()
-        .to_owned()
+    metric_chart(metric, show, true)
 }

@@ -17,7 +17,6 @@ mod traces;
 mod volume;
 
 pub(crate) use follow::provide;
-pub(crate) use metrics::title;
 
 use crate::components::states::Failed;
 use crate::components::time_text::moment;

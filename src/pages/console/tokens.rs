@@ -25,26 +25,31 @@ pub(super) fn tokens(place: Memo<Place>, since: Memo<Option<i64>>) -> AnyView {
             async move { client::get::<UsageReport>(&origin, "usage", &params, abort.as_ref()).await }
         },
     );
-    let shown = Memo::new(move |_| {
-        report
-            .value
-            .get()
-            .filter(|report| report.totals.measures.calls > 0)
+    let any = Memo::new(move |_| {
+        let called = |report: &UsageReport| report.totals.measures.calls > 0;
+        report.value.with(|report| report.as_ref().is_some_and(called))
     });
-    (move || shown.get().map(|report| chart(&report))).into_any()
-}
-
-fn chart(report: &UsageReport) -> AnyView {
-    let data = tokens_by_group(report);
-    let models: Vec<AnyView> = report.groups.iter().map(model).collect();
-    view! {
-        <div class="multiples tokens">
-            <Chart title="Tokens by model" data=Signal::stored(data) />
-            <section class="panel chart"><h2>"Cost by model"</h2>
-                <table class="list"><tbody>{models}</tbody></table></section>
-        </div>
-    }
-    .into_any()
+    let data = Memo::new(move |_| {
+        let data = report.value.with(|report| report.as_ref().map(tokens_by_group));
+        data.unwrap_or_default()
+    });
+    let models = move || {
+        let models = |report: &UsageReport| report.groups.iter().map(model).collect::<Vec<_>>();
+        report.value.with(|report| report.as_ref().map(models))
+    };
+    let shown = move || {
+        any.get().then(|| {
+            view! {
+                <div class="multiples tokens">
+                    <Chart title="Tokens by model" data fixed=true />
+                    <section class="panel chart"><h2>"Cost by model"</h2>
+                        <table class="list"><tbody>{models}</tbody></table></section>
+                </div>
+            }
+            .into_any()
+        })
+    };
+    shown.into_any()
 }
 
 fn model(group: &UsageGroup) -> AnyView {

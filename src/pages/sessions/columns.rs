@@ -2,6 +2,7 @@
 
 use super::{money, short_id, some_of, tokens};
 use crate::components::badge::{Blocked, Errors, Interrupted, Status, SystemBadge};
+use crate::components::menu::Menu;
 use crate::components::sparkline::Sparkline;
 use crate::components::time_text::TimeText;
 use crate::pages::traces::use_picks;
@@ -128,19 +129,10 @@ impl Chosen {
             .into_any()
         };
         let items = move || {
-            open.get().then(|| {
-                let items: Vec<AnyView> = COLUMNS.iter().enumerate().map(item.clone()).collect();
-                view! { <div class="menu column-menu" role="group" aria-label="Columns">{items}</div> }
-            })
+            let items: Vec<AnyView> = COLUMNS.iter().enumerate().map(item.clone()).collect();
+            view! { <div class="column-menu" role="group" aria-label="Columns">{items}</div> }.into_any()
         };
-        view! {
-            <div class="menu-of">
-                <button class="pill" id="columns" aria-haspopup="true" aria-expanded=move || open.get().to_string()
-                    on:click=move |_| open.update(|open| *open = !*open)>"Columns \u{25be}"</button>
-                {items}
-            </div>
-        }
-        .into_any()
+        view! { <Menu label="Columns \u{25be}" id="columns" class="pill" open items=Box::new(items) /> }.into_any()
     }
 }
 

@@ -5,7 +5,7 @@ use super::over_time::group_name;
 use super::selection::{filter_of, keys, only, pairs, selection, use_report};
 use crate::client;
 use crate::components::menu::Menu;
-use crate::components::states::Fetched;
+use crate::components::states::States;
 use crate::pages::sessions::cost;
 use crate::state::{param, use_patch};
 use leptos::prelude::*;
@@ -14,14 +14,14 @@ use meshscope_api::{Params, UsageGroup, UsageKey, UsageReport};
 /// Groups that are shown one by one; the others are one row.
 const TOP: &str = "100";
 
-/// What is sorted by: a column, and whether the least comes first.
+/// What the URL's `sort` asks for (`cost`, or `-cost` for downwards): a column, and whether the least comes first.
 fn sorting() -> Memo<(usize, bool)> {
     let sort = param("sort");
     Memo::new(move |_| {
-        let sort = sort.get().unwrap_or_else(|| "cost".to_owned());
+        let sort = sort.get().unwrap_or_else(|| "-cost".to_owned());
         let (word, least) = sort
             .strip_prefix('-')
-            .map_or((sort.as_str(), false), |word| (word, true));
+            .map_or((sort.as_str(), true), |word| (word, false));
         let column = COLUMNS.iter().position(|column| column.word == word);
         (column.unwrap_or_default(), least)
     })
@@ -44,6 +44,20 @@ fn shown() -> Memo<Vec<usize>> {
         };
         (0..COLUMNS.len()).filter(on).collect()
     })
+}
+
+/// The URL's words for these columns; absent for the usual ones.
+fn words(mut columns: Vec<usize>) -> Option<String> {
+    columns.sort_unstable();
+    let words: Vec<&str> = columns
+        .iter()
+        .filter_map(|at| Some(COLUMNS.get(*at)?.word))
+        .collect();
+    match words.join(",") {
+        // Of none at all the URL would be silent.
+        none if none.is_empty() => Some("none".to_owned()),
+        words => Some(words).filter(|words| words != USUAL),
+    }
 }
 
 /// The panel.
@@ -79,7 +93,7 @@ pub(super) fn breakdown() -> AnyView {
             {export_menu()}
         </div>
         <div class="panel scroll breakdown">
-            <Fetched fetch=report what="the breakdown" content=|_: &UsageReport| () />
+            <States fetch=report what="the breakdown" />
             {move || rows.get().map(|rows| {
                 table(&rows, &keys(by.get_untracked().as_deref()), column(sorted.get()), &shown.get())
             })}
@@ -153,11 +167,9 @@ fn table(rows: &Rows, keys: &[UsageKey], sorted: (&'static Column, bool), shown:
 fn head(column: &'static Column, (by, least): (&'static Column, bool)) -> AnyView {
     let patch = use_patch();
     let mine = by.word == column.word;
-    let next = if mine && !least {
-        format!("-{}", column.word)
-    } else {
-        column.word.to_owned()
-    };
+    // The greatest first, then the other way round.
+    let sign = if mine && !least { "" } else { "-" };
+    let next = format!("{sign}{}", column.word);
     let (order, arrow) = match (mine, least) {
         (false, _) => ("none", ""),
         (true, false) => ("descending", " \u{2193}"),
@@ -254,8 +266,7 @@ fn columns_menu(shown: Memo<Vec<usize>>) -> AnyView {
                 }
                 None => now.push(at),
             }
-            let words: Vec<&str> = now.iter().filter_map(|at| Some(COLUMNS.get(*at)?.word)).collect();
-            patch(&[("columns", Some(words.join(",")))]);
+            patch(&[("columns", words(now))]);
         };
         view! {
             <label class="check" title=column.about>
@@ -343,6 +354,16 @@ mod tests {
         };
         assert_eq!(names(false), ["c", "b", "a", ""]);
         assert_eq!(names(true), ["b", "c", "a", ""]);
+    }
+
+    #[test]
+    fn columns_survive_the_url_and_none_is_said() {
+        let at = |word: &str| COLUMNS.iter().position(|column| column.word == word);
+        let usual: Vec<usize> = USUAL.split(',').filter_map(at).rev().collect();
+        assert_eq!(words(usual), None);
+        assert_eq!(words(Vec::new()).as_deref(), Some("none"));
+        let two = ["cost", "calls"].into_iter().filter_map(at).collect();
+        assert_eq!(words(two).as_deref(), Some("calls,cost"));
     }
 
     #[test]

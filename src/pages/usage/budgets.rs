@@ -4,14 +4,17 @@ use super::measure::whole;
 use super::prices::form::millionths;
 use crate::client::{self, use_fetch};
 use crate::components::fact::Fact;
+use crate::components::remover::remover;
 use crate::components::sparkline::Trend;
-use crate::components::states::Fetched;
-use crate::components::time_text::{axis, moment, zone_name};
+use crate::components::states::States;
+use crate::components::time_text::{day_in, moment, zone_name};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
+use meshscope_api::Params;
 use meshscope_api::budgets::{Budget, BudgetList, BudgetState};
-use meshscope_api::{Params, Problem};
 use meshscope_layout::format;
+
+/// Where budgets are.
+const PATH: &str = "budgets";
 
 /// What is typed.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -57,28 +60,7 @@ impl Form {
     }
 }
 
-/// What all parts share.
-#[derive(Clone, Copy)]
-struct Desk {
-    list: RwSignal<Option<BudgetList>>,
-    form: RwSignal<Option<Form>>,
-    problem: RwSignal<Option<String>>,
-}
-
-impl Desk {
-    fn change(self, method: &'static str, params: Params, body: Option<String>, origin: String) {
-        spawn_local(async move {
-            match client::change::<BudgetList>(method, &origin, "budgets", &params, body).await {
-                Ok(list) => {
-                    self.list.set(Some(list));
-                    self.form.set(None);
-                    self.problem.set(None);
-                }
-                Err(Problem { title, detail, .. }) => self.problem.set(Some(format!("{title}. {detail}"))),
-            }
-        });
-    }
-}
+type Desk = super::desk::Desk<BudgetList, Form>;
 
 /// The tab.
 pub(super) fn page() -> AnyView {
@@ -87,19 +69,15 @@ pub(super) fn page() -> AnyView {
         || Some(()),
         move |(), abort| {
             let origin = origin.clone();
-            async move { client::get::<BudgetList>(&origin, "budgets", &Params::default(), abort.as_ref()).await }
+            async move { client::get::<BudgetList>(&origin, PATH, &Params::default(), abort.as_ref()).await }
         },
     );
-    let desk = Desk {
-        list: fetch.value,
-        form: RwSignal::new(None),
-        problem: RwSignal::new(None),
-    };
+    let desk = Desk::new(fetch.value);
     let add = move |_| {
-        desk.form.set(Some(Form {
+        desk.open(Form {
             tz: zone_name(),
             ..Form::default()
-        }));
+        });
     };
     view! {
         <div class="row">
@@ -107,21 +85,40 @@ pub(super) fn page() -> AnyView {
             <div class="grow"></div>
             <button class="pill" id="add-budget" on:click=add>"Add a budget"</button>
         </div>
-        {move || desk.form.with(Option::is_some).then(|| editor(desk))}
-        <Fetched fetch what="the budgets" content=move |list: &BudgetList| cards(list, desk) />
+        {desk.view(editor)}
+        <States fetch what="the budgets" />
+        {cards(fetch.value, desk)}
     }
     .into_any()
 }
 
-fn cards(list: &BudgetList, desk: Desk) -> AnyView {
-    if list.budgets.is_empty() {
-        return view! {
-            <div class="empty"><h2>"No budgets yet"</h2><p>"A budget shows what a month has cost so far, what it will have cost at its end, and when it is used up at the present rate."</p></div>
-        }
-        .into_any();
+/// Project and room of a budget, which no other one has.
+type Whose = (Option<String>, Option<String>);
+
+fn whose(state: &BudgetState) -> Whose {
+    (state.budget.project.clone(), state.budget.room.clone())
+}
+
+/// A card a budget, which stays while its figures change.
+fn cards(list: RwSignal<Option<BudgetList>>, desk: Desk) -> AnyView {
+    let all = Memo::new(move |_| {
+        let all = |list: &BudgetList| list.budgets.iter().map(whose).collect::<Vec<_>>();
+        list.with(|list| list.as_ref().map(all))
+    });
+    let empty = move || {
+        all.with(|all| all.as_ref().is_some_and(Vec::is_empty)).then(|| {
+            view! {
+                <div class="empty"><h2>"No budgets yet"</h2><p>"A budget shows what a month has cost so far, what it will have cost at its end, and when it is used up at the present rate."</p></div>
+            }
+            .into_any()
+        })
+    };
+    let each = move || all.get().unwrap_or_default();
+    view! {
+        {empty}
+        <div class="budgets"><For each key=Whose::clone let:of>{card(of, list, desk)}</For></div>
     }
-    let cards = list.budgets.iter().map(|state| card(state, desk)).collect_view();
-    view! { <div class="budgets">{cards}</div> }.into_any()
+    .into_any()
 }
 
 /// Whom a budget is of.
@@ -134,18 +131,61 @@ fn name(budget: &Budget) -> String {
     }
 }
 
-fn card(state: &BudgetState, desk: Desk) -> AnyView {
+fn card(of: Whose, list: RwSignal<Option<BudgetList>>, desk: Desk) -> AnyView {
+    let mut params = Params::default();
+    params.set("project", of.0.as_ref());
+    params.set("room", of.1.as_ref());
+    let state = Memo::new(move |_| {
+        let mine = |state: &&BudgetState| whose(state) == of;
+        list.with(|list| list.as_ref()?.budgets.iter().find(mine).cloned())
+    });
+    let change = move |_| {
+        if let Some(form) = state.with_untracked(|state| state.as_ref().map(|state| Form::of(&state.budget)))
+        {
+            desk.open(form);
+        }
+    };
+    let remove = Callback::new(move |whose: String| {
+        desk.change("DELETE", PATH.to_owned(), Params::parse(&whose), None);
+    });
+    let title = state.with_untracked(|state| state.as_ref().map(|state| name(&state.budget)));
+    view! {
+        <section class="panel card budget-card">
+            <div class="row">
+                <h2>{title}</h2>{move || state.with(|state| state.as_ref().map(standing))}
+                <div class="grow"></div>
+                <button class="pill" on:click=change>"Change"</button>
+                {remover(params.to_query(), remove)}
+            </div>
+            {move || state.with(|state| state.as_ref().map(figures))}
+        </section>
+    }
+    .into_any()
+}
+
+/// Whether it will last: the class and the words of it.
+fn lasts(state: &BudgetState) -> (&'static str, &'static str) {
+    let all = state.budget.monthly_pico_usd;
+    match (state.spent_pico_usd >= all, state.forecast_pico_usd >= all) {
+        (true, _) => ("budget over", "\u{25cf} used up"),
+        (false, true) => ("budget near", "\u{25b2} will not last"),
+        (false, false) => ("budget", "\u{2713} lasts the month"),
+    }
+}
+
+fn standing(state: &BudgetState) -> AnyView {
+    let (class, said) = lasts(state);
+    view! { <span class=class>{said}</span> }.into_any()
+}
+
+fn figures(state: &BudgetState) -> AnyView {
     let (all, spent, forecast) = (
         state.budget.monthly_pico_usd,
         state.spent_pico_usd,
         state.forecast_pico_usd,
     );
     let part = |n: i64| (n as f64 / all.max(1) as f64 * 100.0).clamp(0.0, 100.0);
-    let (class, said) = match (spent >= all, forecast >= all) {
-        (true, _) => ("budget over", "\u{25cf} used up"),
-        (false, true) => ("budget near", "\u{25b2} will not last"),
-        (false, false) => ("budget", "\u{2713} lasts the month"),
-    };
+    let (class, _) = lasts(state);
     let lower = if state.unpriced_calls > 0 { "\u{2265} " } else { "" };
     let unpriced = (state.unpriced_calls > 0).then(|| {
         let text = format!(
@@ -154,13 +194,6 @@ fn card(state: &BudgetState, desk: Desk) -> AnyView {
         );
         view! { <p class="other sub">{text}</p> }
     });
-    // What the days add up to, beside one another.
-    let mut sum = 0_i64;
-    let days = state.days_pico_usd.iter().map(|day| {
-        sum = sum.saturating_add(*day);
-        Some(sum as f64)
-    });
-    let days: Vec<Option<f64>> = days.collect();
     let used_up = state
         .used_up_at
         .map_or_else(|| "after this month".to_owned(), moment);
@@ -172,87 +205,72 @@ fn card(state: &BudgetState, desk: Desk) -> AnyView {
         format::percent(spent, all),
         format::percent(forecast, all)
     );
-    let (form, budget, origin) = (Form::of(&state.budget), state.budget.clone(), client::origin());
-    let remove = move |_| {
-        let mut params = Params::default();
-        params.set("project", budget.project.clone());
-        params.set("room", budget.room.clone());
-        desk.change("DELETE", params, None, origin.clone());
-    };
+    // Its month is cut in its own zone.
+    let zone = state.budget.tz.as_deref().unwrap_or("UTC");
+    let (from, to) = (day_in(zone, state.from), day_in(zone, state.to - 1));
+    let month = format!("{from} \u{2013} {to} in {zone}, a point a day");
     view! {
-        <section class="panel card budget-card">
-            <div class="row">
-                <h2>{name(&state.budget)}</h2><span class=class>{said}</span>
-                <div class="grow"></div>
-                <button class="tool" on:click=move |_| desk.form.set(Some(form.clone()))>"change"</button>
-                <button class="tool" on:click=remove>"remove"</button>
-            </div>
-            <div class="v">{of}</div>
-            <div class="meter" role="img" aria-label=label><i class=class style=bar></i><b style=mark title="Forecast"></b></div>
-            {unpriced}
-            <div class="facts">
-                <Fact name="Forecast" value=format::cost(forecast) title="At the end of the month, at the rate of the last 7 days" />
-                <Fact name="A day" value=format::cost(state.daily_pico_usd) title="Mean of the last 7 days" />
-                <Fact name="Left" value=format::cost(all.saturating_sub(spent)) />
-                <Fact name="Used up" value=used_up />
-            </div>
-            <Trend values=days />
-            <p class="muted sub">{format!("{} \u{2013} {}, a point a day", axis(state.from, true, false, false), axis(state.to - 1, true, false, false))}</p>
-        </section>
+        <div class="v">{of}</div>
+        <div class="meter" role="img" aria-label=label><i class=class style=bar></i><b style=mark title="Forecast"></b></div>
+        {unpriced}
+        <div class="facts">
+            <Fact name="Forecast" value=format::cost(forecast) title="At the end of the month, at the rate of the last 7 days" />
+            <Fact name="A day" value=format::cost(state.daily_pico_usd) title="Mean of the last 7 days" />
+            <Fact name="Left" value=format::cost(all.saturating_sub(spent)) />
+            <Fact name="Used up" value=used_up />
+        </div>
+        <Trend values=spent_by_day(state) />
+        <p class="muted sub">{month}</p>
     }
     .into_any()
 }
 
-fn field(desk: Desk, name: &'static str, get: fn(&Form) -> &String, set: fn(&mut Form, String)) -> AnyView {
-    let value = move || {
-        desk.form
-            .with(|form| form.as_ref().map(get).cloned().unwrap_or_default())
-    };
-    let typed = move |event| {
-        let text = event_target_value(&event);
-        desk.form.update(|form| {
-            if let Some(form) = form {
-                set(form, text);
-            }
-        });
-    };
-    view! { <label>{name}<input type="text" name=name prop:value=value on:input=typed /></label> }.into_any()
+/// What the days add up to, beside one another.
+fn spent_by_day(state: &BudgetState) -> Vec<Option<f64>> {
+    let mut sum = 0_i64;
+    let days = state.days_pico_usd.iter().map(|day| {
+        sum = sum.saturating_add(*day);
+        Some(sum as f64)
+    });
+    days.collect()
 }
 
 fn editor(desk: Desk) -> AnyView {
-    let origin = client::origin();
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let Some(form) = desk.form.get_untracked() else {
-            return;
-        };
-        match form.budget() {
-            Ok(budget) => {
+        match desk.typed().map(|form| form.budget()) {
+            Some(Ok(budget)) => {
                 let body = serde_json::to_string(&budget).unwrap_or_default();
-                desk.change("PUT", Params::default(), Some(body), origin.clone());
+                desk.change("PUT", PATH.to_owned(), Params::default(), Some(body));
             }
-            Err(why) => desk.problem.set(Some(why)),
+            Some(Err(why)) => desk.wrong(why),
+            None => {}
         }
     };
-    let problem = move || {
-        desk.problem
-            .get()
-            .map(|why| view! { <p class="error-text" role="alert">{why}</p> })
-    };
+    let project = desk.field(
+        "Project",
+        "text",
+        Box::new(|form| form.project.clone()),
+        Box::new(|form, text| form.project = text),
+    );
+    let room = desk.field(
+        "Room",
+        "text",
+        Box::new(|form| form.room.clone()),
+        Box::new(|form, text| form.room = text),
+    );
+    let dollars = desk.field(
+        "Dollars a month",
+        "decimal",
+        Box::new(|form| form.dollars.clone()),
+        Box::new(|form, text| form.dollars = text),
+    );
     view! {
         <form class="panel card price-form" id="budget-form" on:submit=submit>
             <h2>"A monthly budget"</h2>
-            <div class="fields">
-                {field(desk, "Project", |form| &form.project, |form, text| form.project = text)}
-                {field(desk, "Room", |form| &form.room, |form, text| form.room = text)}
-                {field(desk, "Dollars a month", |form| &form.dollars, |form, text| form.dollars = text)}
-            </div>
+            <div class="fields">{project}{room}{dollars}</div>
             <p class="muted sub">"Without a project it is of everything, without a room of the whole project."</p>
-            {problem}
-            <div class="row">
-                <button class="pill on" type="submit">"Save"</button>
-                <button class="pill" type="button" on:click=move |_| { desk.form.set(None); desk.problem.set(None); }>"Cancel"</button>
-            </div>
+            {desk.buttons("")}
         </form>
     }
     .into_any()

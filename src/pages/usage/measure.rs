@@ -172,10 +172,12 @@ pub(super) fn difference(before: Option<i64>, after: Option<i64>) -> String {
     )
 }
 
-fn per_mille(n: i64) -> String {
+/// Millionths as a percentage.
+fn share(n: i64) -> String {
     format::percent(n, 1_000_000)
 }
 
+/// What part it is, in millionths.
 fn part(part: Option<i64>, of: Option<i64>) -> Option<i64> {
     let (part, of) = (i128::from(part?), i128::from(of?));
     (of != 0).then(|| i64::try_from(part * 1_000_000 / of).unwrap_or(i64::MAX))
@@ -228,7 +230,7 @@ pub(super) const COLUMNS: [Column; 20] = [
         "Cache hits",
         "Cached input of all input",
         "tokens",
-        per_mille,
+        share,
         |g| part(g.measures.tokens.cached_input, g.measures.tokens.input),
     ),
     column(
@@ -344,7 +346,7 @@ pub(super) const COLUMNS: [Column; 20] = [
         "Failed",
         "Failed calls of all calls",
         "errors",
-        per_mille,
+        share,
         |g| part(Some(whole(g.measures.errors)), Some(whole(g.measures.calls))),
     ),
 ];

@@ -3,6 +3,7 @@
 
 mod breakdown;
 mod budgets;
+mod desk;
 mod gallery;
 mod measure;
 mod over_time;
@@ -17,7 +18,7 @@ pub(crate) use over_time::{group_name, tokens_by_group};
 
 use crate::client::{self, Fetch};
 use crate::components::onboarding::Onboarding;
-use crate::components::states::Fetched;
+use crate::components::states::States;
 use crate::components::time_text::{moment, zone};
 use crate::state::prefs::{Prefs, Theme};
 use crate::state::{param, use_patch};
@@ -125,7 +126,7 @@ fn overview_page() -> AnyView {
             {bucket_pick(bucket)}
             <button class="pill" on:click=move |_| print(prefs)>"Print"</button>
         </div>
-        <Fetched fetch=report what="usage" content=|_: &UsageReport| () />
+        <States fetch=report what="usage" />
         {move || match standing.get() {
             None => ().into_any(),
             Some(true) if chosen.with(|chosen| !chosen.filters.is_empty()) => view! {

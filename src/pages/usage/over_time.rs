@@ -1,6 +1,6 @@
 //! The charts of a report, as series. Pure.
 
-use super::measure::{CARBON, COUNT, MEASURES, MONEY, Measure, RATE, TIME, Unit, whole};
+use super::measure::{CARBON, COUNT, MEASURES, MONEY, Measure, RATE, TIME, Unit};
 use super::selection::filter_of;
 use crate::charts::{Data, Kind, Series, hue};
 use meshscope_api::{Params, UsageGroup, UsageHeatMap, UsageKey, UsageReport, UsageTotals};
@@ -219,7 +219,7 @@ pub(super) fn spark(timeline: &[UsageTotals], value: fn(&UsageTotals) -> Option<
         .collect()
 }
 
-/// Sum of all calls of a timeline, to tell an empty one.
+/// Nothing ran and nothing was called.
 pub(super) fn is_empty(report: &UsageReport) -> bool {
-    report.totals.runs == 0 && whole(report.totals.measures.calls) == 0
+    report.totals.runs == 0 && report.totals.measures.calls == 0
 }

@@ -8,7 +8,8 @@ use crate::pages::sessions::cost;
 use crate::state::{use_href, use_patch};
 use leptos::prelude::*;
 use leptos_router::components::A;
-use meshscope_api::{UsageReport, UsageTotals};
+use leptos_router::hooks::use_query_map;
+use meshscope_api::{Params, UsageReport, UsageTotals};
 use meshscope_layout::format;
 
 /// What a click on a figure opens.
@@ -16,8 +17,8 @@ use meshscope_layout::format;
 enum Opens {
     /// The ledger's rows in this order.
     Rows(&'static str),
-    /// A page.
-    Page(&'static str),
+    /// A page, and the filters of this page that it has too.
+    Page(&'static str, &'static [&'static str]),
     /// The breakdown by this.
     By(&'static str),
 }
@@ -31,7 +32,28 @@ struct Figure {
     bad: bool,
     opens: Opens,
     note: fn(&UsageTotals) -> String,
+    /// Calls without a price are missing in it.
+    priced: bool,
+    /// How far off it may be, as a part of one: of what is read from classes of durations.
+    error: fn(&UsageReport) -> Option<f64>,
 }
+
+/// Filters that the list of traces has too.
+const OF_TRACES: &[&str] = &["q", "system", "session", "has_error", "blocked"];
+/// Filters that the list of sessions has too.
+const OF_SESSIONS: &[&str] = &["q", "system", "agent", "model", "status", "has_error", "blocked"];
+
+/// What most figures are not.
+const FIGURE: Figure = Figure {
+    name: "",
+    value: |_| None,
+    format: format::integer,
+    bad: false,
+    opens: Opens::Rows("time"),
+    note: |_| String::new(),
+    priced: false,
+    error: |_| None,
+};
 
 fn joined(parts: &[String]) -> String {
     let parts: Vec<&str> = parts
@@ -86,6 +108,8 @@ const FIGURES: [Figure; 12] = [
         bad: true,
         opens: Opens::Rows("cost"),
         note: cost_note,
+        priced: true,
+        ..FIGURE
     },
     Figure {
         name: "Tokens",
@@ -94,6 +118,7 @@ const FIGURES: [Figure; 12] = [
         bad: false,
         opens: Opens::Rows("tokens"),
         note: token_note,
+        ..FIGURE
     },
     Figure {
         name: "Calls",
@@ -105,13 +130,14 @@ const FIGURES: [Figure; 12] = [
             0 => "none failed".to_owned(),
             n => format!("{} failed", format::integer(whole(n))),
         },
+        ..FIGURE
     },
     Figure {
         name: "Runs",
         value: |t| Some(whole(t.runs)),
         format: format::integer,
         bad: false,
-        opens: Opens::Page("/traces"),
+        opens: Opens::Page("/traces", OF_TRACES),
         note: |t| {
             let part = |n: u64| format::percent(whole(n), whole(t.runs));
             format!(
@@ -120,13 +146,14 @@ const FIGURES: [Figure; 12] = [
                 part(t.blocked_runs)
             )
         },
+        ..FIGURE
     },
     Figure {
         name: "Sessions",
         value: |t| Some(whole(t.sessions)),
         format: format::integer,
         bad: false,
-        opens: Opens::Page("/sessions"),
+        opens: Opens::Page("/sessions", OF_SESSIONS),
         note: |t| {
             format!(
                 "{} rooms \u{b7} {} agents",
@@ -134,30 +161,35 @@ const FIGURES: [Figure; 12] = [
                 format::integer(whole(t.agents))
             )
         },
+        ..FIGURE
     },
     Figure {
         name: "Errors",
         value: |t| Some(whole(t.failed_spans)),
         format: format::integer,
         bad: true,
-        opens: Opens::Page("/traces?has_error=true"),
+        opens: Opens::Page("/traces?has_error=true", OF_TRACES),
         note: |t| format!("failed spans in {} runs", format::integer(whole(t.failed_runs))),
+        ..FIGURE
     },
     Figure {
         name: "Blocked",
         value: |t| Some(whole(t.blocked_spans)),
         format: format::integer,
         bad: true,
-        opens: Opens::Page("/traces?blocked=true"),
+        opens: Opens::Page("/traces?blocked=true", OF_TRACES),
         note: |t| format!("blocked spans in {} runs", format::integer(whole(t.blocked_runs))),
+        ..FIGURE
     },
     Figure {
         name: "Run latency p95",
         value: |t| t.run_latency_ns.p95,
         format: format::duration,
         bad: true,
-        opens: Opens::Page("/traces"),
+        opens: Opens::Page("/traces", OF_TRACES),
         note: |t| times(["p50", "p99"], [t.run_latency_ns.p50, t.run_latency_ns.p99]),
+        error: |report| report.run_quantile_error,
+        ..FIGURE
     },
     Figure {
         name: "Call latency p95",
@@ -171,6 +203,8 @@ const FIGURES: [Figure; 12] = [
                 [t.measures.latency_ns.p50, t.measures.latency_ns.p99],
             )
         },
+        error: |report| report.quantile_error,
+        ..FIGURE
     },
     Figure {
         name: "First token p95",
@@ -182,6 +216,8 @@ const FIGURES: [Figure; 12] = [
             let q = &t.measures.time_to_first_token_ns;
             times(["p50", "p99"], [q.p50, q.p99])
         },
+        error: |report| report.quantile_error,
+        ..FIGURE
     },
     Figure {
         name: "Agents",
@@ -190,6 +226,7 @@ const FIGURES: [Figure; 12] = [
         bad: false,
         opens: Opens::By("agent"),
         note: |t| format!("in {} rooms", format::integer(whole(t.rooms))),
+        ..FIGURE
     },
     Figure {
         name: "Carbon",
@@ -201,6 +238,7 @@ const FIGURES: [Figure; 12] = [
             Some(_) => "CO2e".to_owned(),
             None => "nothing reports it".to_owned(),
         },
+        ..FIGURE
     },
 ];
 
@@ -233,29 +271,41 @@ fn card(figure: &'static Figure, report: Fetch<UsageReport>) -> AnyView {
     };
     let inner = inner.into_any();
     match figure.opens {
-        Opens::Page(page) => {
-            let to = use_href()(page);
-            view! { <A href=to attr:class="panel card figure">{inner}</A> }.into_any()
+        Opens::Page(page, filters) => {
+            view! { <A href=link(page, filters) attr:class="panel card figure">{inner}</A> }.into_any()
         }
         Opens::Rows(order) => button("Show the ledger's rows", &[("rows", order), ("cell", "")], inner),
         Opens::By(by) => button("Break down", &[("by", by)], inner),
     }
 }
 
+/// The way to a page with the time, the place and those `filters` of now that the page does not set itself.
+fn link(page: &'static str, filters: &'static [&'static str]) -> impl Fn() -> String {
+    let (href, query) = (use_href(), use_query_map());
+    move || {
+        let (path, own) = page.split_once('?').unwrap_or((page, ""));
+        let mut params = Params::parse(own);
+        query.with(|query| {
+            for name in filters {
+                let value = query.get(name).filter(|value| !value.is_empty());
+                params.set(name, value.filter(|_| params.get(name).is_none()));
+            }
+        });
+        let own = params.to_query();
+        let mark = if own.is_empty() { "" } else { "?" };
+        href(&format!("{path}{mark}{own}"))
+    }
+}
+
 fn content(figure: &'static Figure, report: &UsageReport) -> AnyView {
     let totals = &report.totals;
     let now = (figure.value)(totals);
-    let text = match (figure.name, now) {
-        ("Cost", _) => cost(now, totals.measures.unpriced_calls > 0),
-        (_, Some(n)) => (figure.format)(n),
-        (_, None) => NOTHING.to_owned(),
+    let text = match now {
+        _ if figure.priced => cost(now, totals.measures.unpriced_calls > 0),
+        Some(n) => (figure.format)(n),
+        None => NOTHING.to_owned(),
     };
-    let approximate = match figure.name {
-        "Run latency p95" => report.run_quantile_error,
-        "Call latency p95" | "First token p95" => report.quantile_error,
-        _ => None,
-    };
-    let note = match approximate {
+    let note = match (figure.error)(report) {
         Some(error) => joined(&[(figure.note)(totals), format!("\u{b1}{:.0} %", error * 100.0)]),
         None => (figure.note)(totals),
     };

@@ -42,12 +42,20 @@ fn ask(mut params: Params, order: &str, cell: &str) -> Params {
     params
 }
 
+/// Orders of the rows: their word, and what comes first.
+const ORDERS: [(&str, &str); 5] = [
+    ("time", "newest"),
+    ("cost", "costliest"),
+    ("tokens", "most tokens"),
+    ("latency", "slowest"),
+    ("carbon", "most carbon"),
+];
+
 fn panel(order: String, cell: String) -> AnyView {
     let (selection, origin, patch) = (selection(), client::origin(), use_patch());
-    let asked = Memo::new({
-        let (order, cell) = (order.clone(), cell.clone());
-        move |_| ask(selection.get().params(), &order, &cell)
-    });
+    let narrowed = said(&cell);
+    let sorts = sorts(&order);
+    let asked = Memo::new(move |_| ask(selection.get().params(), &order, &cell));
     let page: Fetch<UsageRowPage> = {
         let origin = origin.clone();
         client::use_fetch_while(
@@ -59,23 +67,7 @@ fn panel(order: String, cell: String) -> AnyView {
             },
         )
     };
-    let said = Params::parse(&cell)
-        .0
-        .into_iter()
-        .map(|(name, value)| match name.as_str() {
-            "none" => format!("without {value}"),
-            "where" => value,
-            "from" | "to" => match value.parse() {
-                Ok(ns) => format!("{name} {}", moment(ns)),
-                Err(_) => format!("{name} {value}"),
-            },
-            _ => format!("{name} {value}"),
-        });
-    let said = said.collect::<Vec<_>>().join(" \u{b7} ");
-    let close = {
-        let patch = patch.clone();
-        move || patch(&[("rows", None), ("cell", None)])
-    };
+    let close = move || patch(&[("rows", None), ("cell", None)]);
     let escape = {
         let close = close.clone();
         move |event: web_sys::KeyboardEvent| {
@@ -91,27 +83,13 @@ fn panel(order: String, cell: String) -> AnyView {
             leptos::logging::warn!("the rows cannot be focused: {error:?}");
         }
     });
-    let sort = move |(word, title): (&'static str, &'static str)| {
-        let (on, patch) = (order == word, patch.clone());
-        view! {
-            <button class="pill" class:on=on aria-pressed=on.to_string()
-                on:click=move |_| patch(&[("rows", Some(word.to_owned()))])>{title}</button>
-        }
-    };
-    let orders = [
-        ("time", "newest"),
-        ("cost", "costliest"),
-        ("tokens", "most tokens"),
-        ("latency", "slowest"),
-        ("carbon", "most carbon"),
-    ];
     view! {
         <section class="rows-drawer panel" node_ref=place tabindex="-1" aria-label="Rows of the ledger" on:keydown=escape>
             <div class="row">
                 <h2>"Rows of the ledger"</h2>
-                <span class="muted">{said}</span>
+                <span class="muted">{narrowed}</span>
                 <div class="grow"></div>
-                {orders.map(sort).into_iter().collect_view()}
+                {sorts}
                 <button class="pill" aria-label="Close the rows" on:click=move |_| close()>"\u{2715}"</button>
             </div>
             <div class="scroll">
@@ -124,40 +102,48 @@ fn panel(order: String, cell: String) -> AnyView {
     .into_any()
 }
 
-/// The rows of the first page, and of those that were asked for after it.
+/// What `cell` narrows the selection to, in words.
+fn said(cell: &str) -> String {
+    let said = |(name, value): (String, String)| match name.as_str() {
+        "none" => format!("without {value}"),
+        "where" => value,
+        "from" | "to" => match value.parse() {
+            Ok(ns) => format!("{name} {}", moment(ns)),
+            Err(_) => format!("{name} {value}"),
+        },
+        _ => format!("{name} {value}"),
+    };
+    let all: Vec<String> = Params::parse(cell).0.into_iter().map(said).collect();
+    all.join(" \u{b7} ")
+}
+
+/// The buttons that choose the order.
+fn sorts(order: &str) -> Vec<AnyView> {
+    let patch = use_patch();
+    let sort = |(word, title): (&'static str, &'static str)| {
+        let (on, patch) = (order == word, patch.clone());
+        view! {
+            <button class="pill" class:on=on aria-pressed=on.to_string()
+                on:click=move |_| patch(&[("rows", Some(word.to_owned()))])>{title}</button>
+        }
+        .into_any()
+    };
+    ORDERS.into_iter().map(sort).collect()
+}
+
+/// The rows of the first page, and of those that were asked for after it: what is there stays as it is.
 fn list(first: UsageRowPage, asked: Params, origin: String) -> AnyView {
     if first.rows.is_empty() {
         return view! { <p class="muted empty">"No calls of the ledger are in this selection."</p> }
             .into_any();
     }
+    let several = first.next_cursor.is_some();
     let pages = RwSignal::new(vec![first]);
-    let failed = RwSignal::new(None::<Problem>);
-    let cursor =
-        Memo::new(move |_| pages.with(|pages| pages.last().and_then(|page| page.next_cursor.clone())));
-    let more = Callback::new(move |()| {
-        let (mut params, origin) = (asked.clone(), origin.clone());
-        params.set("cursor", cursor.get_untracked());
-        spawn_local(async move {
-            match client::get::<UsageRowPage>(&origin, "usage/rows", &params, None).await {
-                Ok(page) => {
-                    failed.set(None);
-                    pages.update(|pages| pages.push(page));
-                }
-                Err(problem) => failed.set(Some(problem)),
-            }
-        });
-    });
-    let all = move || pages.with(|pages| pages.iter().flat_map(|page| &page.rows).map(row).collect_view());
-    let button = move || {
-        cursor
-            .get()
-            .map(|_| view! { <button class="pill" on:click=move |_| more.run(())>"More rows"</button> })
+    let rows = move |page: usize| {
+        let rows = |page: &UsageRowPage| page.rows.iter().map(row).collect::<Vec<_>>();
+        pages.with_untracked(|pages| pages.get(page).map(rows))
     };
-    let problem = move || {
-        failed
-            .get()
-            .map(|problem| view! { <span class="error-text">{problem.detail}</span> })
-    };
+    let more = several.then(|| more(pages, asked, origin));
     view! {
         <table class="list ledger">
             <thead><tr>
@@ -165,9 +151,53 @@ fn list(first: UsageRowPage, asked: Params, origin: String) -> AnyView {
                 <th class="num">"Input"</th><th class="num">"Cached"</th><th class="num">"Output"</th><th class="num">"Total"</th>
                 <th class="num">"Cost"</th><th>"Cost is"</th><th class="num">"Latency"</th><th>"Read from"</th>
             </tr></thead>
-            {all}
+            <For each=move || 0..pages.with(Vec::len) key=|page| *page let:page>{rows(page)}</For>
         </table>
-        <div class="row">{button}{problem}</div>
+        {more}
+    }
+    .into_any()
+}
+
+/// The button that asks for the next page. It stays when there is none, so that the focus does.
+fn more(pages: RwSignal<Vec<UsageRowPage>>, asked: Params, origin: String) -> AnyView {
+    let (busy, failed) = (RwSignal::new(false), RwSignal::new(None::<Problem>));
+    let cursor =
+        Memo::new(move |_| pages.with(|pages| pages.last().and_then(|page| page.next_cursor.clone())));
+    let more = move |_| {
+        let Some(next) = cursor.get_untracked().filter(|_| !busy.get_untracked()) else {
+            return;
+        };
+        let (mut params, origin) = (asked.clone(), origin.clone());
+        params.set("cursor", Some(next));
+        busy.set(true);
+        spawn_local(async move {
+            let answer = client::get::<UsageRowPage>(&origin, "usage/rows", &params, None).await;
+            busy.set(false);
+            match answer {
+                Ok(page) => {
+                    failed.set(None);
+                    pages.update(|pages| pages.push(page));
+                }
+                Err(problem) => failed.set(Some(problem)),
+            }
+        });
+    };
+    let text = move || match (busy.get(), cursor.with(Option::is_some)) {
+        (true, _) => "Loading\u{2026}",
+        (false, true) => "More rows",
+        (false, false) => "All rows are shown",
+    };
+    let can = move || !busy.get() && cursor.with(Option::is_some);
+    let problem = move || {
+        failed
+            .get()
+            .map(|problem| view! { <span class="error-text" role="alert">{problem.detail}</span> })
+    };
+    view! {
+        <div class="row">
+            <button class="pill" aria-disabled=move || (!can()).to_string() on:click=more>{text}</button>
+            {problem}
+        </div>
     }
     .into_any()
 }

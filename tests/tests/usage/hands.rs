@@ -161,6 +161,117 @@ async fn hands_and_keys_read_zoom_filter_and_open() {
     browser.stop().await;
 }
 
+/// What a pointer does at a place, one after the other.
+async fn point(browser: &Browser, at: (i64, i64), kind: &str, button: i64, what: &[&str]) {
+    for what in what {
+        let script = format!(
+            "document.elementFromPoint({x}, {y}).dispatchEvent(new PointerEvent({what:?}, \
+             {{bubbles: true, clientX: {x}, clientY: {y}, pointerType: {kind:?}, button: {button}}}))",
+            x = at.0,
+            y = at.1
+        );
+        browser.script(&script).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_button_does_nothing_and_a_finger_reads_before_it_chooses() {
+    let server = Server::start();
+    send(&server).await;
+    let browser = Browser::start().await;
+    browser.size(1440, 900).await;
+    open(&browser, &server, "&bucket=1h").await;
+    let (first, second) = (1.5 / 7.0, 2.5 / 7.0);
+    let at = place(&browser, "Cost by", first, 0.95).await;
+    point(
+        &browser,
+        at,
+        "mouse",
+        2,
+        &["pointermove", "pointerdown", "pointerup"],
+    )
+    .await;
+    let tap = ["pointerdown", "pointerup", "pointerout", "pointerleave"];
+    let at = place(&browser, "Cost by", second, 0.95).await;
+    point(&browser, at, "touch", 0, &tap).await;
+    browser
+        .until(
+            "the value under the finger, and no filter",
+            "return document.querySelector('.tip')?.innerText.includes('$0.0006') && !location.search.includes('model=')",
+        )
+        .await;
+    point(&browser, at, "touch", 0, &tap).await;
+    browser
+        .until(
+            "the filter",
+            "return location.search.includes('model=gpt-4o-mini')",
+        )
+        .await;
+    browser.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_menu_gives_the_focus_back_and_cards_lead_to_what_is_shown() {
+    let server = Server::start();
+    send(&server).await;
+    let browser = Browser::start().await;
+    browser.size(1440, 900).await;
+    open(&browser, &server, "&session=table-for-two&model=gpt-4o").await;
+    let focused =
+        "return document.activeElement.id === 'time-range' && !document.querySelector('.time-menu')";
+    let button = browser.page.find(By::Id("time-range")).await.unwrap();
+    button.click().await.unwrap();
+    browser
+        .until("the menu", "return !!document.querySelector('.time-menu')")
+        .await;
+    browser
+        .page
+        .action_chain()
+        .send_keys(Key::Tab)
+        .send_keys(Key::Escape)
+        .perform()
+        .await
+        .unwrap();
+    browser.until("the focus after Escape", focused).await;
+    button.click().await.unwrap();
+    browser
+        .until("the menu again", "return !!document.querySelector('.time-menu')")
+        .await;
+    let shade = browser.page.find(By::Css(".shade")).await.unwrap();
+    shade.click().await.unwrap();
+    browser.until("the focus after a click beside it", focused).await;
+    button.click().await.unwrap();
+    let preset = "const item = [...document.querySelectorAll('.time-menu .item')].find(e => e.innerText === 'All time'); item?.focus(); item?.click(); return !!item";
+    browser.until("a preset", preset).await;
+    browser.until("the focus after a choice", focused).await;
+    // The cards follow the time that was chosen, and keep the filters that their pages have.
+    let link = |name: &str| {
+        format!(
+            "const card = [...document.querySelectorAll('a.figure')].find(e => e.querySelector('.k').innerText === {name:?}); \
+             const link = new URL(card.href); return link.pathname + ' ' + [...link.searchParams].sort().join(' ')"
+        )
+    };
+    browser
+        .until(
+            "the chosen time in a link",
+            "return [...document.querySelectorAll('a.figure')].every(e => e.href.includes('range=all') && !e.href.includes('from='))",
+        )
+        .await;
+    assert_eq!(
+        browser.script(&link("Runs")).await,
+        "/traces range,all session,table-for-two"
+    );
+    assert_eq!(
+        browser.script(&link("Errors")).await,
+        "/traces has_error,true range,all session,table-for-two"
+    );
+    assert_eq!(
+        browser.script(&link("Sessions")).await,
+        "/sessions model,gpt-4o range,all"
+    );
+    browser.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_shown_can_be_taken_along() {
     let server = Server::start();
@@ -218,7 +329,7 @@ async fn what_is_shown_can_be_taken_along() {
     open(
         &browser,
         &server,
-        "&by=agent,model&columns=calls,tokens,cost&sort=-tokens",
+        "&by=agent,model&columns=calls,tokens,cost&sort=tokens",
     )
     .await;
     let rows = browser.texts(".breakdown tbody tr").await;

@@ -4,6 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod hands;
+mod lists;
 mod prices;
 
 use meshscope_tests::{Browser, Server};

@@ -121,7 +121,13 @@ async fn prices_change_on_purpose_and_what_if_and_budgets_reckon_with_them() {
         .await;
     browser.sees("of $12.50").await;
     browser.sees("lasts the month").await;
-    browser.script("[...document.querySelectorAll('.budget-card button')].find(e => e.innerText === 'remove').click()").await;
+    for asked in ["Remove", "Remove for good?"] {
+        let press = format!(
+            "const button = [...document.querySelectorAll('.budget-card button')].find(e => e.innerText === {asked:?}); \
+             button?.click(); return !!button"
+        );
+        browser.until(asked, &press).await;
+    }
     browser.sees("No budgets yet").await;
     browser.stop().await;
 }

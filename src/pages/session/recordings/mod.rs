@@ -6,7 +6,8 @@ mod upload;
 mod wave;
 
 use crate::client::{self, Fetch, use_fetch_while};
-use crate::components::states::Fetched;
+use crate::components::remover::remover;
+use crate::components::states::States;
 use crate::components::time_text::clock;
 use crate::state::playhead::Playhead;
 use leptos::html::Input;
@@ -14,7 +15,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use meshscope_api::{NewRecording, Problem, Recording, RecordingKind, RecordingState};
 use meshscope_layout::format;
-use player::{player, remover, title};
+use player::{player, title};
 use upload::Place;
 use web_sys::File;
 
@@ -61,7 +62,7 @@ pub(crate) fn Recordings(session: String, project: String) -> AnyView {
     let empty = move || shown.with(|list| list.as_ref().is_some_and(Vec::is_empty));
     view! {
         <div class="recordings">
-            <Fetched fetch=list what="recordings" content=only_states />
+            <States fetch=list what="recordings" />
             <For each key children=row />
             {move || empty().then(|| view! {
                 <div class="empty"><h2>"No recordings of this session"</h2>
@@ -72,9 +73,6 @@ pub(crate) fn Recordings(session: String, project: String) -> AnyView {
     }
     .into_any()
 }
-
-/// The list's own states alone: its content stands below.
-fn only_states(_: &Vec<Recording>) {}
 
 fn is_ready(one: &Recording) -> bool {
     one.state == RecordingState::Ready

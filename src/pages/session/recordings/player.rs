@@ -4,6 +4,7 @@ use super::follow::{Head, follow, is_heard};
 use super::wave;
 use crate::canvas::surface;
 use crate::client;
+use crate::components::remover::remover;
 use crate::components::time_text::clock;
 use crate::state::playhead::Playhead;
 use crate::state::prefs::Prefs;
@@ -225,23 +226,6 @@ fn named(of: &Recording, play: Play, remove: Callback<String>) -> AnyView {
             </button>
             {remover(of.recording_id.clone(), remove)}
         </div>
-    }
-    .into_any()
-}
-
-/// A button that removes when it is pressed a second time.
-pub(super) fn remover(id: String, remove: Callback<String>) -> AnyView {
-    let sure = RwSignal::new(false);
-    let press = move |_| {
-        if sure.get_untracked() {
-            remove.run(id.clone());
-        }
-        sure.set(true);
-    };
-    view! {
-        <button class="pill" class:danger=sure on:click=press on:blur=move |_| sure.set(false)>
-            {move || if sure.get() { "Remove for good?" } else { "Remove" }}
-        </button>
     }
     .into_any()
 }

@@ -5,41 +5,17 @@ mod reprice;
 
 use super::measure::whole;
 use crate::client::{self, use_fetch_while};
+use crate::components::remover::remover;
 use crate::components::states::Fetched;
 use crate::components::time_text::moment;
 use form::{FIELDS, Form, dollars, values};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
+use meshscope_api::Params;
 use meshscope_api::params::encode;
 use meshscope_api::prices::{PriceEntry, PriceList, PriceTableView, PriceView, UnpricedModel};
-use meshscope_api::{Params, Problem};
 use meshscope_layout::format;
 
-/// What all parts share.
-#[derive(Clone, Copy)]
-struct Desk {
-    list: RwSignal<Option<PriceList>>,
-    /// What is being typed; nothing while the form is closed.
-    form: RwSignal<Option<Form>>,
-    /// What went wrong with the last change.
-    problem: RwSignal<Option<String>>,
-}
-
-impl Desk {
-    /// Changes the own table; the answer is what there is then.
-    fn change(self, method: &'static str, path: String, body: Option<String>, origin: String) {
-        spawn_local(async move {
-            match client::change::<PriceList>(method, &origin, &path, &Params::default(), body).await {
-                Ok(list) => {
-                    self.list.set(Some(list));
-                    self.form.set(None);
-                    self.problem.set(None);
-                }
-                Err(Problem { title, detail, .. }) => self.problem.set(Some(format!("{title}. {detail}"))),
-            }
-        });
-    }
-}
+type Desk = super::desk::Desk<PriceList, Form>;
 
 /// The tab.
 pub(super) fn page() -> AnyView {
@@ -52,13 +28,9 @@ pub(super) fn page() -> AnyView {
             async move { client::get::<PriceList>(&origin, "prices", &Params::default(), abort.as_ref()).await }
         },
     );
-    let desk = Desk {
-        list: fetch.value,
-        form: RwSignal::new(None),
-        problem: RwSignal::new(None),
-    };
+    let desk = Desk::new(fetch.value);
     view! {
-        {move || desk.form.with(Option::is_some).then(|| editor(desk))}
+        {desk.view(editor)}
         <Fetched fetch what="the prices" content=move |list: &PriceList| tables(list, desk) />
         {reprice::card(Callback::new(move |()| fetch.retry()))}
     }
@@ -96,7 +68,8 @@ fn unpriced(models: &[UnpricedModel], desk: Desk) -> AnyView {
         let add = if m.priced_now {
             view! { <span class="muted">"has one by now: price the past anew"</span> }.into_any()
         } else {
-            view! { <button class="pill" on:click=move |_| desk.form.set(Some(form.clone()))>"Add a price"</button> }.into_any()
+            view! { <button class="pill" on:click=move |_| desk.open(form.clone())>"Add a price"</button> }
+                .into_any()
         };
         view! {
             <tr>
@@ -154,7 +127,7 @@ fn card(table: &PriceTableView, file: &str, desk: Desk) -> AnyView {
             .collect_view()
     };
     let add = own.then(|| {
-        view! { <button class="pill" id="add-price" on:click=move |_| desk.form.set(Some(Form::default()))>"Add a price"</button> }
+        view! { <button class="pill" id="add-price" on:click=move |_| desk.open(Form::default())>"Add a price"</button> }
     });
     let search = (!own).then(|| {
         view! {
@@ -204,11 +177,17 @@ fn price_row(view: &PriceView, own: bool, desk: Desk) -> AnyView {
     let tiers = (!tiers.is_empty())
         .then(|| view! { <span class="badge" title="Other prices for long inputs">{tiers}</span> });
     let form = Form::of(entry, own.then(|| view.id.clone()));
-    let edit = move |_| desk.form.set(Some(form.clone()));
-    let (id, origin) = (view.id.clone(), client::origin());
-    let remove = own.then(move || {
-        let remove = move |_| desk.change("DELETE", format!("prices/{}", encode(&id)), None, origin.clone());
-        view! { <button class="tool" on:click=remove>"remove"</button> }
+    let edit = move |_| desk.open(form.clone());
+    let remove = own.then(|| {
+        let remove = move |id: String| {
+            desk.change(
+                "DELETE",
+                format!("prices/{}", encode(&id)),
+                Params::default(),
+                None,
+            )
+        };
+        remover(view.id.clone(), Callback::new(remove))
     });
     view! {
         <tr>
@@ -216,84 +195,69 @@ fn price_row(view: &PriceView, own: bool, desk: Desk) -> AnyView {
             <td class="muted nowrap">{entry.from.clone().unwrap_or_else(|| "ever".to_owned())}</td>
             {cells.into_iter().collect_view()}
             <td class="num">{entry.batch_percent.map(|percent| format!("{percent} %"))}</td>
-            <td class="nowrap"><button class="tool" on:click=edit>{if own { "change" } else { "override" }}</button>{remove}</td>
+            <td class="nowrap"><button class="pill" on:click=edit>{if own { "Change" } else { "Override" }}</button>" "{remove}</td>
         </tr>
     }
     .into_any()
 }
 
-/// A field of the form.
-fn field(
-    desk: Desk,
-    name: &'static str,
-    kind: &'static str,
-    get: fn(&Form) -> &String,
-    set: fn(&mut Form, String),
-) -> AnyView {
-    let value = move || {
-        desk.form
-            .with(|form| form.as_ref().map(get).cloned().unwrap_or_default())
-    };
-    let typed = move |event| {
-        let text = event_target_value(&event);
-        desk.form.update(|form| {
-            if let Some(form) = form {
-                set(form, text);
-            }
-        });
-    };
-    view! { <label>{name}<input type=kind name=name prop:value=value on:input=typed /></label> }.into_any()
-}
-
 fn price_field(desk: Desk, at: usize) -> AnyView {
-    let name = FIELDS.get(at).copied().unwrap_or_default();
-    let value = move || {
-        desk.form.with(|form| {
-            form.as_ref()
-                .and_then(|form| form.prices.get(at).cloned())
-                .unwrap_or_default()
-        })
-    };
-    let typed = move |event| {
-        let text = event_target_value(&event);
-        desk.form.update(|form| {
-            if let Some(slot) = form.as_mut().and_then(|form| form.prices.get_mut(at)) {
+    desk.field(
+        FIELDS.get(at).copied().unwrap_or_default(),
+        "decimal",
+        Box::new(move |form| form.prices.get(at).cloned().unwrap_or_default()),
+        Box::new(move |form, text| {
+            if let Some(slot) = form.prices.get_mut(at) {
                 *slot = text;
             }
-        });
-    };
-    view! { <label>{name}<input type="text" inputmode="decimal" name=name prop:value=value on:input=typed /></label> }.into_any()
+        }),
+    )
+}
+
+/// What a price is of: all fields but the prices.
+fn other_fields(desk: Desk) -> [AnyView; 4] {
+    type Slot = fn(&mut Form) -> &mut String;
+    let fields: [(&'static str, &'static str, fn(&Form) -> &String, Slot); 4] = [
+        ("Model", "text", |form| &form.model, |form| &mut form.model),
+        (
+            "Providers",
+            "text",
+            |form| &form.providers,
+            |form| &mut form.providers,
+        ),
+        ("From", "date", |form| &form.from, |form| &mut form.from),
+        (
+            "Batch, percent",
+            "decimal",
+            |form| &form.batch,
+            |form| &mut form.batch,
+        ),
+    ];
+    fields.map(|(name, kind, get, slot)| {
+        let get = move |form: &Form| get(form).clone();
+        let set = move |form: &mut Form, text| *slot(form) = text;
+        desk.field(name, kind, Box::new(get), Box::new(set))
+    })
 }
 
 /// The form.
 fn editor(desk: Desk) -> AnyView {
-    let origin = client::origin();
-    let (changes, tiers) = desk.form.with_untracked(|form| {
-        let form = form.as_ref();
-        (
-            form.is_some_and(|form| form.id.is_some()),
-            form.map_or(0, |form| form.tiers.len()),
-        )
-    });
+    let (changes, tiers) = desk
+        .typed()
+        .map_or((false, 0), |form| (form.id.is_some(), form.tiers.len()));
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let Some(form) = desk.form.get_untracked() else {
-            return;
-        };
+        let Some(form) = desk.typed() else { return };
         let entry = match form.entry() {
             Ok(entry) => entry,
-            Err(why) => return desk.problem.set(Some(why)),
+            Err(why) => return desk.wrong(why),
         };
         let body = serde_json::to_string(&entry).unwrap_or_default();
         let (method, path) = match form.id {
             Some(id) => ("PUT", format!("prices/{}", encode(&id))),
             None => ("POST", "prices".to_owned()),
         };
-        desk.change(method, path, Some(body), origin.clone());
-    };
-    let cancel = move |_| {
-        desk.form.set(None);
-        desk.problem.set(None);
+        desk.change(method, path, Params::default(), Some(body));
     };
     let place = NodeRef::<leptos::html::Form>::new();
     Effect::new(move |_| {
@@ -302,28 +266,18 @@ fn editor(desk: Desk) -> AnyView {
         }
     });
     let tiers = (tiers > 0).then(|| view! { <p class="muted sub">{format!("{tiers} prices for long inputs are kept as they are.")}</p> });
-    let problem = move || {
-        desk.problem
-            .get()
-            .map(|why| view! { <p class="error-text" role="alert">{why}</p> })
-    };
+    let [model, providers, from, batch] = other_fields(desk);
     view! {
         <form class="panel card price-form" id="price-form" node_ref=place on:submit=submit>
             <h2>{if changes { "Change a price" } else { "Add a price" }}</h2>
             <p class="muted sub">"Dollars for a million tokens, characters, or seconds of audio. A class without a price of its own costs what its whole does: cached input what input does, reasoning what output does."</p>
             <div class="fields">
-                {field(desk, "Model", "text", |form| &form.model, |form, text| form.model = text)}
-                {field(desk, "Providers", "text", |form| &form.providers, |form, text| form.providers = text)}
-                {field(desk, "From", "date", |form| &form.from, |form, text| form.from = text)}
+                {model}{providers}{from}
                 {(0..FIELDS.len()).map(|at| price_field(desk, at)).collect_view()}
-                {field(desk, "Batch, percent", "text", |form| &form.batch, |form, text| form.batch = text)}
+                {batch}
             </div>
-            {tiers}{problem}
-            <div class="row">
-                <button class="pill on" type="submit">"Save"</button>
-                <button class="pill" type="button" on:click=cancel>"Cancel"</button>
-                <span class="muted sub">"Calls from now on cost this; the past changes only when it is priced anew."</span>
-            </div>
+            {tiers}
+            {desk.buttons("Calls from now on cost this; the past changes only when it is priced anew.")}
         </form>
     }
     .into_any()

@@ -33,8 +33,9 @@ pub(super) fn card(changed: Callback<()>) -> AnyView {
             let answer =
                 client::change("POST", &origin, "prices/reprice", &Params::default(), Some(body)).await;
             busy.set(false);
+            // The page may have been left meanwhile.
             if apply && answer.is_ok() {
-                changed.run(());
+                changed.try_run(());
             }
             report.set(Some(answer));
         });
