@@ -1,8 +1,9 @@
 //! Traces: every run.
 
-use super::sessions::{Choice, Switch, money, some_of, tokens};
+use super::sessions::{Choice, Switch};
 use crate::client::{self, use_fetch};
 use crate::components::badge::{Blocked, Errors, SystemBadge};
+use crate::components::figures::{money, some_of, tokens};
 use crate::components::onboarding::Onboarding;
 use crate::components::states::Fetched;
 use crate::components::time_text::TimeText;

@@ -3,10 +3,10 @@
 
 mod pairs;
 
-use super::sessions::{money, tokens};
 use super::trace::Loaded;
 use crate::client::{self, use_fetch_while};
 use crate::components::fact::Fact;
+use crate::components::figures::{money, tokens};
 use crate::components::states::Fetched;
 use crate::components::time_text::TimeText;
 use crate::state::{param, use_href, use_patch};

@@ -1,18 +1,16 @@
 //! What is known of the session on the page, kept up with while it goes on.
 
 use crate::client::stream::{Stream, Told};
-use crate::client::{self, Fetch, columns, use_fetch_while};
+use crate::client::{self, Fetch, ask, columns, use_fetch_while};
 use crate::pages::trace::Loaded;
 use crate::state::{Live, now, param};
 use leptos::prelude::*;
 use meshscope_analysis::{Moments, Timeline};
 use meshscope_api::params::encode;
-use meshscope_api::{Params, Problem, SessionDetail, SessionLogs, SessionStatus, StreamQuery};
-use serde::de::DeserializeOwned;
+use meshscope_api::{Params, SessionDetail, SessionLogs, SessionStatus, StreamQuery};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use web_sys::AbortSignal;
 
 /// What is told over the stream is fetched after so long at the earliest, so that what comes together is
 /// fetched together, and at the latest.
@@ -76,20 +74,6 @@ pub(crate) fn scoped(which: &Which) -> Params {
 /// The API's path of a session and what is below it.
 pub(crate) fn path_of(which: &Which, below: &str) -> String {
     format!("sessions/{}{below}", encode(&which.0))
-}
-
-/// Asks the API for JSON.
-pub(crate) async fn ask<T: DeserializeOwned>(
-    path: String,
-    params: Params,
-    origin: StoredValue<String>,
-    abort: Option<AbortSignal>,
-) -> Result<T, Problem> {
-    // Of several requests in a row, the later ones may be made when the page has been left.
-    let origin = origin
-        .try_get_value()
-        .ok_or_else(|| Problem::unavailable("the page was left"))?;
-    client::get(&origin, &path, &params, abort.as_ref()).await
 }
 
 /// Loads the session, and follows it.

@@ -1,10 +1,10 @@
 //! The usage ledger of the session: every call that was counted, and what had come together by the instant.
 
-use super::data::{Viewed, ask};
+use super::data::Viewed;
 use super::{Focus, rows};
-use crate::client::{self, Fetch, use_fetch_while};
+use crate::client::{self, Fetch, ask, use_fetch_while};
+use crate::components::figures::{cost, money, tokens};
 use crate::components::states::Fetched;
-use crate::pages::sessions::{cost, money, tokens};
 use crate::state::param;
 use crate::state::playhead::Playhead;
 use leptos::prelude::*;

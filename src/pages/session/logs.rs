@@ -1,8 +1,7 @@
 //! The log records of the session up to the instant.
 
-use super::data::ask;
 use super::{Focus, rows};
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, ask, use_fetch_while};
 use crate::components::json_tree::JsonTree;
 use crate::components::states::Fetched;
 use crate::components::time_text::TimeText;

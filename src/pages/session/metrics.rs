@@ -1,9 +1,9 @@
 //! The metrics of the session up to the instant, each as a small picture over the session's time.
 
 use super::Focus;
-use super::data::{Which, ask};
+use super::data::Which;
 use crate::charts;
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, ask, use_fetch_while};
 use crate::components::states::Fetched;
 use crate::pages::metrics::plain;
 use crate::state::{param, use_patch};

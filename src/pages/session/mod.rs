@@ -16,8 +16,8 @@ mod timeline;
 mod transport;
 
 use crate::client::Fetch;
+use crate::components::figures::tokens;
 use crate::components::states::{Failed, Loading};
-use crate::pages::sessions::tokens;
 use crate::pages::trace::graph::GraphView;
 use crate::pages::trace::panel::Panel;
 use crate::pages::trace::shared::Shown;

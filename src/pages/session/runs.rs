@@ -2,7 +2,7 @@
 
 use super::{Focus, rows};
 use crate::components::badge::{Blocked, Errors};
-use crate::pages::sessions::{money, some_of, tokens};
+use crate::components::figures::{money, some_of, tokens};
 use crate::pages::trace::waterfall::WaterfallView;
 use crate::pages::trace::{TraceLoad, use_trace};
 use crate::state::{param, use_href, use_patch};

@@ -1,8 +1,8 @@
 //! What was said in the session up to the instant, with where the time of each turn went.
 
-use super::data::{ask, path_of, scoped};
+use super::data::{path_of, scoped};
 use super::{Focus, rows};
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, ask, use_fetch_while};
 use crate::components::states::Fetched;
 use crate::pages::trace::talk::turn_view;
 use leptos::prelude::*;

@@ -1,7 +1,7 @@
 //! The one timeline on which everything stands: a canvas that is drawn when the session or its place changes, and
 //! over it the playhead and the brush, which move with the hand.
 
-use super::data::{Held, ask};
+use super::data::Held;
 use super::events::look;
 use super::{Focus, metrics};
 use crate::canvas::painter::Pen;
@@ -10,7 +10,7 @@ use crate::canvas::surface;
 use crate::canvas::theme::Theme;
 use crate::canvas::waterfall::{font, measure};
 use crate::charts;
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, ask, use_fetch_while};
 use crate::pages::metrics::plain;
 use crate::pages::trace::shared::span_id;
 use crate::state::prefs::Prefs;

@@ -1,7 +1,8 @@
 //! The table of sessions: its columns can be chosen, and most of them order the list.
 
-use super::{money, short_id, some_of, tokens};
+use super::short_id;
 use crate::components::badge::{Blocked, Errors, Interrupted, Status, SystemBadge};
+use crate::components::figures::{money, some_of, tokens};
 use crate::components::menu::Menu;
 use crate::components::sparkline::Sparkline;
 use crate::components::time_text::TimeText;
@@ -132,7 +133,8 @@ impl Chosen {
             let items: Vec<AnyView> = COLUMNS.iter().enumerate().map(item.clone()).collect();
             view! { <div class="column-menu" role="group" aria-label="Columns">{items}</div> }.into_any()
         };
-        view! { <Menu label="Columns \u{25be}" id="columns" class="pill" open items=Box::new(items) /> }.into_any()
+        view! { <Menu label="Columns \u{25be}" id="columns" class="pill" open items=Box::new(items) /> }
+            .into_any()
     }
 }
 

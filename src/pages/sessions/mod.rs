@@ -6,6 +6,7 @@ mod filters;
 mod pair;
 
 use crate::client::{self, Fetch, use_fetch};
+use crate::components::figures::{money, tokens};
 use crate::components::onboarding::Onboarding;
 use crate::components::states::Fetched;
 use crate::components::top_bar::{scoped, scoped_params};
@@ -204,42 +205,8 @@ pub(crate) fn Switch(name: &'static str, label: &'static str) -> impl IntoView {
     view! { <button class="pill" class:on=on aria-pressed=move || on().to_string() on:click=toggle>{label}</button> }
 }
 
-/// Names as `a, b +2`.
-pub(crate) fn some_of(names: &[String]) -> String {
-    let shown: Vec<&str> = names.iter().take(2).map(String::as_str).collect();
-    let more = names.len().saturating_sub(2);
-    if more > 0 {
-        format!("{} +{more}", shown.join(", "))
-    } else {
-        shown.join(", ")
-    }
-}
-
 /// The first characters of an id, enough to tell it from its neighbours.
 fn short_id(id: &str) -> String {
     let uuid = id.len() >= 32 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     id.chars().take(if uuid { 8 } else { 14 }).collect()
-}
-
-/// Tokens, or a dash when none are known.
-pub(crate) fn tokens(total: Option<i64>) -> String {
-    total.map_or_else(|| "\u{2013}".to_owned(), format::count)
-}
-
-/// What calls cost, of which the tokens are known: a dash where nothing was called, else as [`cost`].
-pub(crate) fn money(tokens: Option<i64>, pico: Option<i64>, unpriced: bool) -> String {
-    if tokens.is_none() && pico.is_none() && !unpriced {
-        return "\u{2013}".to_owned();
-    }
-    cost(pico, unpriced)
-}
-
-/// Cost, "unknown" when there is none, and `≥` when some calls have no price.
-pub(crate) fn cost(cost: Option<i64>, unpriced: bool) -> String {
-    let lower = if unpriced && cost.is_some() {
-        "\u{2265} "
-    } else {
-        ""
-    };
-    format!("{lower}{}", format::cost_or_unknown(cost))
 }

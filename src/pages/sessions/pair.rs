@@ -1,9 +1,8 @@
 //! Two sessions beside each other: how their figures differ, and their runs in pairs to be compared.
 
-use super::{money, tokens};
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, ask, use_fetch_while};
+use crate::components::figures::{money, tokens};
 use crate::components::states::Fetched;
-use crate::pages::session::data::ask;
 use crate::pages::traces::picks;
 use crate::state::{param, use_href, use_patch};
 use leptos::prelude::*;

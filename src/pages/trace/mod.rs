@@ -16,11 +16,11 @@ mod table;
 pub(crate) mod talk;
 pub(crate) mod waterfall;
 
-use super::sessions::{money, tokens};
 use crate::client;
 use crate::components::badge::{Blocked, Errors};
 use crate::components::copy::Copy;
 use crate::components::fact::Fact;
+use crate::components::figures::{money, tokens};
 use crate::state::keys::{Going, typing};
 use crate::state::{param, use_href, use_patch};
 use critical::CriticalView;
