@@ -141,7 +141,7 @@ fn row_view(row: Row, at: usize, opens: bool, marked: Signal<bool>, choose: Call
     let said = move |mine: bool| mine.then(|| on.get().to_string());
     view! {
         <div class=format!("grid-row {class}") role="row" id=row_id(at) aria-rowindex=(at + 2).to_string()
-            class:on=on class:at=marked
+            class:on=on class:marked=marked
             aria-expanded=move || said(opens) aria-selected=move || said(!opens) on:click=clicked>{cells}</div>
     }
     .into_any()
