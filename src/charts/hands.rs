@@ -1,5 +1,6 @@
 //! Hands and keys on a chart: they read values, brush over time, filter, and open spans and rows.
 
+use super::data::Data;
 use super::plot::{Plot, Pointer};
 use super::tip::{band, summary, tip};
 use crate::canvas::surface;
@@ -34,7 +35,7 @@ pub(super) fn stage(plot: Plot, title: Signal<String>) -> AnyView {
             {move || brush.get().map(|range| band(data, range, "brush"))}
             {move || hover.get().map(|(step, _)| band(data, (step, step), "at"))}
             {move || hover.get().map(|place| tip(data, place))}
-            {move || data.with(|data| data.is_empty())
+            {move || data.with(Data::is_empty)
                 .then(|| view! { <div class="nothing muted">"nothing in this range"</div> })}
         </div>
     }

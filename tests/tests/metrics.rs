@@ -60,9 +60,9 @@ async fn send(server: &Server) {
         .await;
 }
 
-/// Sends a gauge's value of now, and a call of a model with this many input tokens.
-async fn send_more(server: &Server, value: i64, call: u64, tokens: u64) {
-    let now = now().to_string();
+/// Sends a gauge's value of this second after the `start`, and a call of a model with this many input tokens.
+async fn send_more(server: &Server, start: u128, value: i64, second: u64, tokens: u64) {
+    let now = (start + u128::from(second) * SECOND).to_string();
     let points = json!([{"timeUnixNano": now, "asInt": value.to_string()}]);
     let metrics = json!({"resourceMetrics": [{"resource": resource(), "scopeMetrics": [{"scope": {"name": "s"}, "metrics": [
         {"name": "app.balance", "unit": "1", "gauge": {"dataPoints": points}},
@@ -70,7 +70,7 @@ async fn send_more(server: &Server, value: i64, call: u64, tokens: u64) {
     let body = metrics.to_string().into_bytes();
     server.post("/v1/metrics", "application/json", body).await;
     let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
-    let span = json!({"traceId": format!("{call:032x}"), "spanId": format!("{call:016x}"), "name": "chat",
+    let span = json!({"traceId": format!("{second:032x}"), "spanId": format!("{second:016x}"), "name": "chat",
         "startTimeUnixNano": now, "endTimeUnixNano": now, "attributes": [text("gen_ai.operation.name", "chat"),
             text("gen_ai.request.model", "gpt-4o-mini"), json!({"key": "gen_ai.usage.input_tokens", "value": {"intValue": tokens.to_string()}})]});
     let spans = json!({"resourceSpans": [{"resource": resource(), "scopeSpans": [{"scope": {"name": "s"}, "spans": [span]}]}]});
@@ -87,8 +87,8 @@ fn canvas(title: &str) -> String {
 
 #[tokio::test]
 async fn a_chart_stays_when_new_points_come_and_zero_is_a_value() {
-    let server = Server::start();
-    send_more(&server, 0, 1, 100).await;
+    let (server, start) = (Server::start(), now() - 60 * SECOND);
+    send_more(&server, start, 0, 10, 100).await;
     let browser = Browser::start().await;
     browser.size(1440, 900).await;
     let page = format!("{}/metrics?metric=app.balance&range=15m", server.studio);
@@ -103,7 +103,7 @@ async fn a_chart_stays_when_new_points_come_and_zero_is_a_value() {
             "({balance}).kept = true; document.querySelector('.metrics-split tbody button').focus()"
         ))
         .await;
-    send_more(&server, -40, 2, 0).await;
+    send_more(&server, start, -40, 20, 0).await;
     browser.until("the next value", &says("-40")).await;
     let kept = format!("return ({balance}).kept === true");
     assert_eq!(browser.script(&kept).await, true, "the chart was made anew");
@@ -120,7 +120,7 @@ async fn a_chart_stays_when_new_points_come_and_zero_is_a_value() {
     browser
         .script(&format!("({balance}).kept = ({tokens}).kept = true"))
         .await;
-    send_more(&server, 7, 3, 50).await;
+    send_more(&server, start, 7, 30, 50).await;
     browser.sees("150 tokens").await;
     browser.until("the value after it", &says("7")).await;
     let kept = format!("return ({balance}).kept === true && ({tokens}).kept === true");

@@ -12,6 +12,7 @@ use leptos::prelude::*;
 use meshscope_api::Params;
 use meshscope_api::budgets::{Budget, BudgetList, BudgetState};
 use meshscope_layout::format;
+use meshscope_model::time::SECOND;
 
 /// Where budgets are.
 const PATH: &str = "budgets";
@@ -207,7 +208,7 @@ fn figures(state: &BudgetState) -> AnyView {
     );
     // Its month is cut in its own zone.
     let zone = state.budget.tz.as_deref().unwrap_or("UTC");
-    let (from, to) = (day_in(zone, state.from), day_in(zone, state.to - 1));
+    let (from, to) = (day_in(zone, state.from), day_in(zone, state.to - SECOND));
     let month = format!("{from} \u{2013} {to} in {zone}, a point a day");
     view! {
         <div class="v">{of}</div>

@@ -226,7 +226,7 @@ fn outcome(loaded: &Loaded, asked: &Asked) -> AnyView {
             </div>
             {unpriced}
         </section>
-        <div class="panel scroll">
+        <div class="panel scroll what-if">
             <table class="list">
                 <thead><tr>
                     <th>"Model"</th><th class="num">"Calls"</th><th class="num">"Was"</th><th>"Made by"</th>

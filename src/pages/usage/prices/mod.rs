@@ -185,7 +185,7 @@ fn price_row(view: &PriceView, own: bool, desk: Desk) -> AnyView {
                 format!("prices/{}", encode(&id)),
                 Params::default(),
                 None,
-            )
+            );
         };
         remover(view.id.clone(), Callback::new(remove))
     });
@@ -216,8 +216,14 @@ fn price_field(desk: Desk, at: usize) -> AnyView {
 
 /// What a price is of: all fields but the prices.
 fn other_fields(desk: Desk) -> [AnyView; 4] {
-    type Slot = fn(&mut Form) -> &mut String;
-    let fields: [(&'static str, &'static str, fn(&Form) -> &String, Slot); 4] = [
+    /// Name, kind, and where it stands in the form.
+    type Field = (
+        &'static str,
+        &'static str,
+        fn(&Form) -> &String,
+        fn(&mut Form) -> &mut String,
+    );
+    let fields: [Field; 4] = [
         ("Model", "text", |form| &form.model, |form| &mut form.model),
         (
             "Providers",
