@@ -3,7 +3,6 @@
 
 use super::painter::{Painter, Text};
 use super::theme::Theme;
-use crate::charts::Data;
 use meshscope_analysis::{Lane, LaneKind, Sums, Timeline};
 use meshscope_api::{Lifecycle, SessionLogs};
 use meshscope_layout::text::{Cut, fit};
@@ -44,8 +43,12 @@ pub(crate) enum Row<'a> {
 pub(crate) struct Measured {
     /// Its name.
     pub name: String,
-    /// Its series.
-    pub data: Data,
+    /// Its series: moments, ns since the epoch, and values.
+    pub series: Vec<Vec<(i64, f64)>>,
+    /// Which values stand at the bottom and at the top.
+    pub extent: (f64, f64),
+    /// The value at the top in words.
+    pub most: String,
 }
 
 /// What is drawn.
@@ -314,23 +317,24 @@ fn tokens(p: &mut dyn Painter, s: &Scene<'_>, top: f64) {
 }
 
 fn measured(p: &mut dyn Painter, s: &Scene<'_>, metric: &Measured, top: f64) {
-    let data = &metric.data;
-    let values = data
-        .series
-        .iter()
-        .flat_map(|series| series.values.iter().flatten());
-    let (low, high) = values.fold((0.0_f64, 0.0_f64), |(low, high), x| (low.min(*x), high.max(*x)));
+    let (low, high) = metric.extent;
     let extent = (high - low).max(f64::MIN_POSITIVE);
     let (base, tall) = (top + TALL - 4.0, TALL - 8.0);
-    for (hue, series) in data.series.iter().enumerate() {
-        for (step, value) in series.values.iter().enumerate() {
-            let Some(value) = value else { continue };
-            let x = s.view.x_of(data.moment(step as f64));
+    for (hue, points) in metric.series.iter().enumerate() {
+        for (time, value) in points {
             let y = base - (value - low) / extent * tall;
-            p.rect(s.theme.hue(hue), s.names + x - 1.0, y - 1.0, 3.0, 3.0);
+            p.rect(
+                s.theme.hue(hue),
+                s.names + s.view.x_of(*time) - 1.0,
+                y - 1.0,
+                3.0,
+                3.0,
+            );
         }
     }
-    let text = (data.format)(high);
     let right = s.names + s.view.width() - 6.0;
-    p.text(&s.theme.muted, Text::ending(&text, right, top + 9.0, SIZE - 0.5));
+    p.text(
+        &s.theme.muted,
+        Text::ending(&metric.most, right, top + 9.0, SIZE - 0.5),
+    );
 }

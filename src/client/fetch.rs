@@ -1,10 +1,12 @@
 //! A fetched value that follows the URL: asked again when what it depends on changes, kept on
 //! the screen meanwhile, and dropped when the page goes.
 
+use super::get;
 use crate::state::Live;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use meshscope_api::Problem;
+use meshscope_api::{Params, Problem};
+use serde::de::DeserializeOwned;
 use std::future::Future;
 use web_sys::{AbortController, AbortSignal};
 
@@ -113,6 +115,20 @@ where
         (key, again)
     });
     state
+}
+
+/// Asks the API for JSON within a fetch.
+pub(crate) async fn ask<T: DeserializeOwned>(
+    path: String,
+    params: Params,
+    origin: StoredValue<String>,
+    abort: Option<AbortSignal>,
+) -> Result<T, Problem> {
+    // Of several requests in a row, the later ones may be made when the page has been left.
+    let origin = origin
+        .try_get_value()
+        .ok_or_else(|| Problem::unavailable("the page was left"))?;
+    get(&origin, &path, &params, abort.as_ref()).await
 }
 
 fn abort(under_way: StoredValue<Option<AbortController>, LocalStorage>) {

@@ -5,7 +5,7 @@ mod fetch;
 pub(crate) mod stream;
 
 pub(crate) use columns::{columns, trace_columns};
-pub(crate) use fetch::{Fetch, use_fetch, use_fetch_while};
+pub(crate) use fetch::{Fetch, ask, use_fetch, use_fetch_while};
 
 use gloo_net::http::{Request, RequestBuilder, Response};
 use leptos::prelude::*;

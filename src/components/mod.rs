@@ -3,6 +3,7 @@
 pub(crate) mod badge;
 pub(crate) mod copy;
 pub(crate) mod fact;
+pub(crate) mod figures;
 pub(crate) mod help;
 pub(crate) mod json_tree;
 pub(crate) mod long_text;

@@ -7,6 +7,7 @@ use crate::components::onboarding::Onboarding;
 use crate::components::states::Fetched;
 use crate::components::time_text::TimeText;
 use crate::components::top_bar::{scoped, scoped_params};
+use crate::state::keys::is_within;
 use crate::state::{param, use_href};
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -143,9 +144,11 @@ fn LogRow(log: Log) -> impl IntoView {
     let class = format!("log {}", level.to_lowercase());
     let text = text_of(&log);
     let span = log.trace_id.map(|trace| {
-        let span = log.span_id.map_or_else(String::new, |span| format!("?span={span}"));
+        let span = log
+            .span_id
+            .map_or_else(String::new, |span| format!("?span={span}"));
         let to = href(&format!("/traces/{trace}{span}"));
-        view! { <A href=to attr:class="to-span" on:click=|event| event.stop_propagation()>"\u{2197} span"</A> }
+        view! { <A href=to attr:class="to-span">"\u{2197} span"</A> }
     });
     let (time, service) = (log.time, log.service.clone());
     let log = StoredValue::new(log);
@@ -156,8 +159,8 @@ fn LogRow(log: Log) -> impl IntoView {
     let toggle = move || open.update(|open| *open = !*open);
     view! {
         <div class=class role="listitem">
-            <div class="log-line mono" tabindex="0" on:click=move |_| toggle()
-                on:keydown=move |event| if event.key() == "Enter" { toggle() }>
+            <div class="log-line mono" tabindex="0" on:click=move |event| if !is_within(&event, "a[href]") { toggle() }
+                on:keydown=move |event| if event.key() == "Enter" && !is_within(&event, "a[href]") { toggle() }>
                 <TimeText ns=time short=true />
                 <span class="level">{level}</span>
                 <span class="who">{service}</span>

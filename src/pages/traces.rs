@@ -1,8 +1,9 @@
 //! Traces: every run.
 
-use super::sessions::{Choice, Switch, cost, some_of, tokens};
+use super::sessions::{Choice, Switch};
 use crate::client::{self, use_fetch};
 use crate::components::badge::{Blocked, Errors, SystemBadge};
+use crate::components::figures::{money, some_of, tokens};
 use crate::components::onboarding::Onboarding;
 use crate::components::states::Fetched;
 use crate::components::time_text::TimeText;
@@ -91,12 +92,7 @@ pub(crate) fn TraceTable(traces: Vec<TraceSummary>) -> impl IntoView {
     let row = move |t: TraceSummary| {
         let to = href(&format!("/traces/{}", t.trace_id));
         let width = format!("width:{:.2}%", t.duration_ns as f64 / longest as f64 * 100.0);
-        let called = t.tokens.total.is_some() || t.cost_pico_usd.is_some();
-        let money = if called {
-            cost(t.cost_pico_usd, false)
-        } else {
-            "\u{2013}".to_owned()
-        };
+        let money = money(t.tokens.total, t.cost_pico_usd, false);
         let incomplete = (!t.complete)
             .then(|| view! { <span class="badge" title="The root, a parent or an end is missing">"incomplete"</span> });
         let agents = t.agents.join(", ");

@@ -60,8 +60,9 @@ pub(crate) const VIEWS: [(&str, &str); 5] = [
 ];
 
 /// Keys of a session, for the list.
-pub(crate) const SESSION: [(&str, &str); 4] = [
+pub(crate) const SESSION: [(&str, &str); 5] = [
     ("Space", "Play or pause"),
+    ("\u{2191} \u{2193} Enter", "Lists: row before, row after, open it"),
     (
         "\u{2190} \u{2192}",
         "Timeline: the instant before, after (Shift: further)",
@@ -83,6 +84,20 @@ pub(crate) fn typing(event: &web_sys::KeyboardEvent) -> bool {
         matches!(element.tag_name().as_str(), "INPUT" | "SELECT" | "TEXTAREA")
             || element.is_content_editable()
     })
+}
+
+/// Whether the space bar belongs to what has the focus: to a field, or to what it presses.
+pub(crate) fn is_taken(event: &web_sys::KeyboardEvent) -> bool {
+    typing(event) || is_within(event, "button, a[href], summary, [role=button]")
+}
+
+/// Whether an event comes from within an element that the selector names: a click on a link in a row is the
+/// link's and not the row's.
+pub(crate) fn is_within(event: &web_sys::Event, selector: &str) -> bool {
+    let element = event
+        .target()
+        .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    element.is_some_and(|element| matches!(element.closest(selector), Ok(Some(_))))
 }
 
 /// Listens to the keys; the signal says whether the list is open.

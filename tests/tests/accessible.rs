@@ -13,15 +13,16 @@ use serde_json::Value;
 
 /// Asks axe for what is serious, as lines: rule, how many, the first places and what is wrong there.
 ///
-/// Two of its findings are none: a list that scrolls within a grid is moved by the keys of the grid,
-/// which has the focus; and names of a graph's nodes say what is seen, without the sign before it.
+/// Two of its findings are none, each at one kind of place: the rows of a grid scroll, and the keys of the grid,
+/// which has the focus, bring them into view; the name of a graph's node says what is seen, without the sign
+/// before it.
 const CHECK: &str = "
-    const found = await axe.run(document, {
-        resultTypes: ['violations'],
-        rules: { 'label-content-name-mismatch': { enabled: false } },
-    });
-    const counts = (rule, node) => rule.id !== 'scrollable-region-focusable'
-        || !document.querySelector(node.target[0])?.closest('[role=grid][tabindex=\"0\"], [role=treegrid][tabindex=\"0\"]');
+    const found = await axe.run(document, { resultTypes: ['violations'] });
+    const none = {
+        'scrollable-region-focusable': ':is([role=grid], [role=treegrid])[tabindex=\"0\"] > .vlist',
+        'label-content-name-mismatch': '.graph .node',
+    };
+    const counts = (rule, node) => !(none[rule.id] && document.querySelector(node.target[0])?.matches(none[rule.id]));
     return found.violations
         .filter(rule => ['serious', 'critical'].includes(rule.impact))
         .map(rule => ({ id: rule.id, nodes: rule.nodes.filter(node => counts(rule, node)) }))

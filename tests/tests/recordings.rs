@@ -29,10 +29,10 @@ fn wav(seconds: u32) -> Vec<u8> {
     file
 }
 
-/// A call of a minute.
+/// A call of ten minutes.
 async fn call(server: &Server) {
     let span = json!({"traceId": SESSION, "spanId": "00f067aa0ba902b7", "name": "call",
-        "startTimeUnixNano": START.to_string(), "endTimeUnixNano": (START + 60_000_000_000).to_string()});
+        "startTimeUnixNano": START.to_string(), "endTimeUnixNano": (START + 600_000_000_000).to_string()});
     let body = json!({"resourceSpans": [{
         "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "voice"}}]},
         "scopeSpans": [{"scope": {"name": "s"}, "spans": [span]}],
@@ -141,6 +141,143 @@ async fn a_recording_is_a_waveform_in_step_with_the_playhead() {
         .await,
         15.0
     );
+
+    // Played at the recording, the playhead moves with it; not as fast as the whole call would fit into ten
+    // seconds, since nothing would be heard.
+    let play = browser
+        .page
+        .find(By::Css(".recording-head button"))
+        .await
+        .unwrap();
+    assert_eq!(play.text().await.unwrap(), "Play");
+    play.click().await.unwrap();
+    browser
+        .until(
+            "the playhead on its way, and the sound with it",
+            "const media = document.querySelector('.recording video'); \
+             return Number(document.querySelector('.wave').getAttribute('aria-valuenow')) >= 16 \
+             && media.currentTime > 15.5 && !media.paused",
+        )
+        .await;
+    assert_eq!(
+        browser
+            .script("return document.querySelector('#speed').selectedOptions[0].innerText")
+            .await,
+        json!("1\u{d7}")
+    );
+    play.click().await.unwrap();
+    browser
+        .until(
+            "it rests",
+            "return document.querySelector('.recording video').paused \
+             && document.querySelector('#play').innerText.includes('Play')",
+        )
+        .await;
+    browser.stop().await;
+}
+
+#[tokio::test]
+async fn a_player_stays_while_another_recording_comes() {
+    let server = Server::start();
+    call(&server).await;
+    post_recording(&server, "participant=ada", wav(3)).await;
+    let (client, file) = (reqwest::Client::new(), wav(4));
+    let url = format!("{}/api/v1/sessions/{SESSION}/recordings", server.studio);
+    let new = json!({"kind": "audio", "participant": "grace", "content_type": "audio/wav", "size_bytes": file.len().to_string()});
+    let new: Value = client
+        .post(&url)
+        .json(&new)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let upload = format!("{url}/{}", new["recording_id"].as_str().unwrap());
+    let send = async |from: usize, to: usize| {
+        let piece = client.patch(&upload).header("upload-offset", from.to_string());
+        let sent = piece.body(file[from..to].to_vec()).send().await.unwrap();
+        assert!(sent.status().is_success(), "{}", sent.status());
+    };
+    let browser = Browser::start().await;
+    browser.size(1440, 900).await;
+    open(&browser, &server, "").await;
+    browser.sees("0 B of").await;
+    browser
+        .until(
+            "the player",
+            "const media = document.querySelector('.recording video'); return media && (media.kept = true)",
+        )
+        .await;
+    send(0, 30_000).await;
+    browser
+        .until(
+            "some bytes more",
+            "return !document.querySelector('.recordings').innerText.includes('0 B of')",
+        )
+        .await;
+    let kept =
+        "return [...document.querySelectorAll('.recording video')].filter(media => media.kept).length === 1";
+    assert_eq!(browser.script(kept).await, json!(true));
+    send(30_000, file.len()).await;
+    browser
+        .until(
+            "both players",
+            "return document.querySelectorAll('.recording video').length === 2",
+        )
+        .await;
+    assert_eq!(browser.script(kept).await, json!(true));
+    browser.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_left_during_an_upload_leaves_the_studio_as_it_is() {
+    let server = Server::start();
+    call(&server).await;
+    let file = std::env::temp_dir().join(format!("meshscope-left-{}.wav", std::process::id()));
+    std::fs::write(&file, wav(3)).unwrap();
+    let browser = Browser::start().await;
+    browser.size(1440, 900).await;
+    open(&browser, &server, "").await;
+    browser.sees("No recordings of this session").await;
+    // A piece waits until it is let go; what is asked after it, and what goes wrong, is counted.
+    browser
+        .script(
+            "const fetch = window.fetch, error = console.error; window.after = 0; window.errors = []; \
+             console.error = (...words) => { window.errors.push(words.join(' ')); error(...words); }; \
+             window.fetch = async (...asked) => { \
+               if (asked[0].method === 'PATCH') await new Promise(go => { window.release = () => { window.released = true; go(); }; }); \
+               const answer = await fetch(...asked); \
+               if (window.released && asked[0].url.includes('/recordings')) window.after++; \
+               return answer; };",
+        )
+        .await;
+    let chooser = browser.page.find(By::Css("input[type=file]")).await.unwrap();
+    chooser.send_keys(file.to_string_lossy()).await.unwrap();
+    browser
+        .until("a piece on its way", "return !!window.release")
+        .await;
+    let go = async |path: &str, ready: &str| {
+        browser
+            .script(&format!(
+                "document.querySelector('.rail a[href^=\"{path}\"]').click()"
+            ))
+            .await;
+        let there = format!("return !!document.querySelector('{ready}')");
+        browser.until(path, &there).await;
+    };
+    go("/sessions", "table.sessions tbody tr").await;
+    browser.script("window.release()").await;
+    // The piece itself, and whether all are there.
+    browser
+        .until("the end of the upload", "return window.after >= 2")
+        .await;
+    std::fs::remove_file(&file).unwrap();
+    go("/traces", "table.traces tbody tr").await;
+    go("/sessions", "table.sessions tbody tr").await;
+    assert_eq!(browser.script("return window.errors").await, json!([]));
+    open(&browser, &server, "").await;
+    browser.sees("0:00 / 0:03").await;
     browser.stop().await;
 }
 

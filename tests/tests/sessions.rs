@@ -451,11 +451,10 @@ async fn everything_stands_on_one_timeline_and_the_brush_focuses_every_panel() {
         (edges[0] - 6.0).abs() < 0.05 && (edges[1] - 8.0).abs() < 0.05,
         "{edges:?}"
     );
-    let shown = |script: &'static str| script;
     browser
         .until(
             "fewer records",
-            shown("const n = +document.querySelector('.grid').dataset.rows; return n >= 19 && n <= 21"),
+            "const n = +document.querySelector('.grid').dataset.rows; return n >= 19 && n <= 21",
         )
         .await;
     press_text(&browser, ".tabs", "Runs").await;
@@ -541,6 +540,8 @@ async fn the_playhead_shows_the_session_as_it_stood() {
         .await;
     assert_eq!(figure(&browser, "Tokens").await, "100");
     assert_eq!(figure(&browser, "Tools at work").await, "search");
+    // The median is of the whole session, so that it says nothing of an instant.
+    assert_eq!(figure(&browser, "First token").await, "");
     assert_eq!(figure(&browser, "Runs").await, "1 (1 running)");
     assert_eq!(figure(&browser, "Logs").await, "26");
     let said = browser
@@ -575,6 +576,8 @@ async fn the_playhead_shows_the_session_as_it_stood() {
     rows(&browser, 26).await;
     press_text(&browser, ".tabs", "Runs").await;
     rows(&browser, 1).await;
+    let last_cells = "return [...document.querySelectorAll('.runs .run')].map(run => [...run.children].slice(-2).map(cell => cell.innerText).join(' '))";
+    assert_eq!(browser.script(last_cells).await, json!(["100 $0.0100"]));
     press_text(&browser, ".tabs", "Events").await;
     rows(&browser, 2).await;
     press_text(&browser, ".tabs", "Usage").await;
@@ -622,6 +625,26 @@ async fn the_playhead_shows_the_session_as_it_stood() {
         figure(&browser, "Trouble").await,
     ];
     assert_eq!(at_the_end, whole);
+
+    // Before its call ended, a run had used nothing.
+    let at = time(7_000);
+    open(
+        &browser,
+        &server,
+        &format!("/sessions/s1?tab=runs&at={at}"),
+        ".runs .run",
+    )
+    .await;
+    browser
+        .until(
+            "what was used by then",
+            "return document.querySelector('.runs .run .cell:last-child').innerText === '$0.0100'",
+        )
+        .await;
+    assert_eq!(
+        browser.script(last_cells).await,
+        json!(["100 $0.0100", "\u{2013} \u{2013}"])
+    );
     browser.stop().await;
 }
 
@@ -698,6 +721,8 @@ async fn logs_alone_and_a_run_that_never_ends_are_sessions_too() {
     open(&browser, &server, "/sessions/only-logs", ".timeline-plot").await;
     rows(&browser, 3).await;
     browser.sees("record at 500").await;
+    // Nothing was called, so that nothing has an unknown price.
+    assert_eq!(figure(&browser, "Cost").await, "\u{2013}");
     drag(&browser, 0.1, 0.6, 8.0).await;
     rows(&browser, 2).await;
     press_text(&browser, ".tabs", "Runs").await;
@@ -757,5 +782,217 @@ async fn a_call_tells_where_the_time_of_its_turns_went() {
         .until("it fits", "return document.documentElement.scrollWidth <= 390")
         .await;
     browser.screenshot("session-call-narrow").await;
+    browser.stop().await;
+}
+
+/// A gauge of a session.
+async fn gauge(server: &Server, session: &str, ms: u64, value: f64) {
+    let point = json!({"timeUnixNano": time(ms), "asDouble": value, "attributes": attributes(&[("session.id", json!(session))])});
+    let metric = json!({"name": "queue.length", "unit": "1", "gauge": {"dataPoints": [point]}});
+    let resource = json!({"attributes": attributes(&[("service.name", json!("svc"))])});
+    let body = json!({"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"scope": {}, "metrics": [metric]}]}]});
+    let body = serde_json::to_vec(&body).unwrap();
+    server.post("/v1/metrics", "application/json", body).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_the_focus_or_is_open_stays_when_more_comes() {
+    let server = Server::start();
+    let trip = async |session: &str, n: u64| {
+        let run = span(
+            session,
+            (n, 1, 0),
+            "trip",
+            (n * 1_000, n * 1_000 + 500),
+            &agent("planner"),
+        );
+        send(&server, vec![run]).await;
+    };
+    trip("s1", 1).await;
+    trip("s2", 2).await;
+    let browser = Browser::start().await;
+    browser.size(1440, 900).await;
+    open(&browser, &server, "/sessions?pick=s1,s2", "table.pair tbody tr").await;
+    let listed = async |count: usize| {
+        let script =
+            format!("return document.querySelectorAll('table.sessions tbody tr').length === {count}");
+        browser.until(&format!("{count} sessions"), &script).await;
+    };
+    listed(2).await;
+    let keep = |what: &str| {
+        format!(
+            "const e = {what}; e.focus(); e.kept = true; document.querySelector('table.pair').kept = true"
+        )
+    };
+    let kept = "return document.activeElement.kept && document.querySelector('table.pair').kept";
+    browser
+        .script(&keep(
+            "document.querySelector('table.sessions a[href^=\"/sessions/s1\"]')",
+        ))
+        .await;
+    // The session itself changes, and another one comes before it.
+    trip("s1", 3).await;
+    trip("s3", 4).await;
+    listed(3).await;
+    browser
+        .until(
+            "its second run",
+            "const at = [...document.querySelectorAll('table.sessions th')].findIndex(head => head.innerText.startsWith('Runs'));
+            return document.activeElement.closest('tr')?.children[at].innerText === '2'",
+        )
+        .await;
+    assert_eq!(browser.script(kept).await, json!(true), "a link");
+    browser
+        .script(&keep("document.querySelector('table.sessions th button')"))
+        .await;
+    trip("s4", 5).await;
+    listed(4).await;
+    assert_eq!(browser.script(kept).await, json!(true), "a head");
+
+    // What cannot be loaded is not said to be loading.
+    browser
+        .script(
+            "const fetch = window.fetch; window.fetch = (...asked) => asked[0].url.includes('/spans') \
+             ? Promise.resolve(new Response('', { status: 500 })) : fetch(...asked); \
+             document.querySelector('table.sessions a[href^=\"/sessions/s1\"]').click();",
+        )
+        .await;
+    browser
+        .until("the failure", "return !!document.querySelector('.failed')")
+        .await;
+    assert_eq!(
+        browser
+            .script("return document.querySelectorAll('.loading').length")
+            .await,
+        json!(0)
+    );
+
+    // In the session: a text that was opened, and a picture of a metric.
+    let told = "You plan trips. ".repeat(30);
+    let system = json!([{"type": "text", "content": told}]).to_string();
+    let mut said = chat("Where to?", "To Paris.", 9, 0.01);
+    said.push(("gen_ai.system_instructions", json!(system)));
+    send(&server, vec![span("live", (11, 1, 0), "chat", (0, 500), &said)]).await;
+    gauge(&server, "live", 100, 7.0).await;
+    open(&browser, &server, "/sessions/live", ".talk summary").await;
+    let summary = browser.page.find(By::Css(".talk summary")).await.unwrap();
+    browser
+        .script("document.querySelector('.talk details').kept = true")
+        .await;
+    // The space bar opens it, and does not play.
+    summary.send_keys(" ").await.unwrap();
+    let opened = "const open = document.querySelector('.talk details[open]'); return !!open && !!open.kept";
+    browser.until("the text", opened).await;
+    let still = "return document.querySelector('#instant').innerText.startsWith('all')";
+    assert_eq!(browser.script(still).await, json!(true));
+    let more = chat("And then?", "To Lyon.", 9, 0.01);
+    send(&server, vec![span("live", (12, 1, 0), "chat", (600, 900), &more)]).await;
+    browser.sees("To Lyon.").await;
+    assert_eq!(browser.script(opened).await, json!(true));
+    press_text(&browser, ".tabs", "Metrics").await;
+    browser
+        .until(
+            "the metric",
+            "const one = document.querySelector('.multiple'); return one?.innerText.includes('7') && (one.kept = true)",
+        )
+        .await;
+    gauge(&server, "live", 950, 9.0).await;
+    browser
+        .until(
+            "its next point",
+            "return document.querySelector('.multiple .latest')?.innerText.includes('9')",
+        )
+        .await;
+    assert_eq!(
+        browser
+            .script("return document.querySelector('.multiple').kept")
+            .await,
+        json!(true)
+    );
+    browser.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_a_session_are_used_by_the_keyboard() {
+    let server = Server::start();
+    two_runs(&server, "s1").await;
+    let browser = Browser::start().await;
+    browser.size(1440, 900).await;
+    open(&browser, &server, "/sessions/s1?tab=logs", ".timeline-plot").await;
+    rows(&browser, 101).await;
+    let grid = async || browser.page.find(By::Css(".grid")).await.unwrap();
+    let marks = async |what: &str| {
+        let script = format!(
+            "const at = document.querySelector('.grid').getAttribute('aria-activedescendant');
+            return !!document.getElementById(at)?.innerText.includes('{what}')"
+        );
+        browser.until(what, &script).await;
+    };
+    for _ in 0..3 {
+        grid().await.send_keys(Key::Down).await.unwrap();
+    }
+    marks("record at 200").await;
+    assert_eq!(
+        parameter(&browser, "log").await,
+        None,
+        "nothing is opened by going there"
+    );
+    grid().await.send_keys(Key::Enter).await.unwrap();
+    browser
+        .until(
+            "the record",
+            "return document.querySelector('.log-open')?.innerText.includes('record at 200')",
+        )
+        .await;
+    // The last of all is made when the keys come to it.
+    grid().await.send_keys(Key::End).await.unwrap();
+    marks("record at 10000").await;
+    grid().await.send_keys(Key::Up).await.unwrap();
+    marks("record at 9900").await;
+    // Where the keys are is seen in its place.
+    let place = "const at = id => document.getElementById('row-' + id).getBoundingClientRect().top; return at(100) - at(99)";
+    assert_eq!(browser.script(place).await, json!(26));
+    grid().await.send_keys(Key::Enter).await.unwrap();
+    browser
+        .until(
+            "another record",
+            "return document.querySelector('.log-open')?.innerText.includes('record at 9900')",
+        )
+        .await;
+    browser.screenshot("session-logs-keys").await;
+
+    press_text(&browser, ".tabs", "Runs").await;
+    rows(&browser, 2).await;
+    grid().await.send_keys(Key::Down).await.unwrap();
+    grid().await.send_keys(Key::Down).await.unwrap();
+    marks("run two").await;
+    grid().await.send_keys(Key::Enter).await.unwrap();
+    browser
+        .until(
+            "its waterfall",
+            "return document.querySelector('.run-open .waterfall')?.dataset.rows === '3'",
+        )
+        .await;
+    assert_eq!(
+        parameter(&browser, "run").await.as_deref(),
+        Some("00000000000000000000000000000002")
+    );
+    let expanded = "return [...document.querySelectorAll('.runs .run')].map(run => run.getAttribute('aria-expanded')).join()";
+    assert_eq!(browser.script(expanded).await, json!("false,true"));
+    grid().await.send_keys(Key::Enter).await.unwrap();
+    browser
+        .until("it is closed", "return !location.search.includes('run=')")
+        .await;
+
+    // A link in a row leads to the run's own page, and opens nothing beside it.
+    press(&browser, ".runs .run .title a").await;
+    browser
+        .until("its page", "return location.pathname.startsWith('/traces/')")
+        .await;
+    browser.page.back().await.unwrap();
+    browser
+        .until("back", "return location.pathname === '/sessions/s1'")
+        .await;
+    assert_eq!(parameter(&browser, "run").await, None);
     browser.stop().await;
 }

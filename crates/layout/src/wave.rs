@@ -4,16 +4,20 @@
 /// Fewer samples than columns are shown several times; none at all are silence.
 #[must_use]
 pub fn peaks(samples: &[f32], columns: usize) -> Vec<f32> {
-    let peak = |column: usize| {
-        let (from, to) = (
-            column * samples.len() / columns,
-            (column + 1) * samples.len() / columns,
-        );
+    let edge = |column| edge(column, columns as u64, samples.len() as u64) as usize;
+    let peak = |column: u64| {
+        let (from, to) = (edge(column), edge(column + 1));
         let part = samples.get(from..to.max(from + 1)).unwrap_or_default();
         let loudest = part.iter().map(|sample| sample.abs()).fold(0.0, f32::max);
         loudest.min(1.0)
     };
-    (0..columns).map(peak).collect()
+    (0..columns as u64).map(peak).collect()
+}
+
+/// Where column `at` of `columns` begins among `count` samples. In 64 bits: of ten minutes of sound the product
+/// alone is more than the browser's 32 hold.
+fn edge(at: u64, columns: u64, count: u64) -> u64 {
+    at * count / columns
 }
 
 /// `4:07`, or `1:02:33` from an hour on.
@@ -45,6 +49,17 @@ mod tests {
             let found = peaks(&samples, 10);
             assert_eq!(found.iter().filter(|peak| **peak == 1.0).count(), 1, "{n}");
         }
+    }
+
+    #[test]
+    fn half_an_hour_of_sound_falls_on_all_columns() {
+        // 8,000 samples a second.
+        let half_an_hour = 14_400_000;
+        assert_eq!(edge(1_199, 1_200, half_an_hour), 14_388_000);
+        assert_eq!(edge(1_200, 1_200, half_an_hour), half_an_hour);
+        assert!(
+            (0..1_200).all(|at| edge(at + 1, 1_200, half_an_hour) - edge(at, 1_200, half_an_hour) == 12_000)
+        );
     }
 
     #[test]

@@ -3,10 +3,10 @@
 
 mod pairs;
 
-use super::sessions::{cost, tokens};
 use super::trace::Loaded;
 use crate::client::{self, use_fetch_while};
 use crate::components::fact::Fact;
+use crate::components::figures::{money, tokens};
 use crate::components::states::Fetched;
 use crate::components::time_text::TimeText;
 use crate::state::{param, use_href, use_patch};
@@ -197,7 +197,7 @@ fn head(one: &One, facts: &TraceFacts, before: Option<&TraceFacts>, mark: &'stat
                 <Fact name="Duration" value=beside(format::duration(facts.duration()), duration) />
                 <Fact name="Spans" value=beside(format::integer(i64::from(now.spans)), spans) />
                 <Fact name="Tokens" value=beside(tokens(now.total_tokens), pair(now.total_tokens, was.map(|was| was.total_tokens))) />
-                <Fact name="Cost" value=beside(cost(now.cost, now.unpriced_calls > 0), pair(now.cost, was.map(|was| was.cost))) />
+                <Fact name="Cost" value=beside(money(now.total_tokens, now.cost, now.unpriced_calls > 0), pair(now.cost, was.map(|was| was.cost))) />
                 <Fact name="Trouble" value=trouble />
             </div>
         </section>

@@ -10,6 +10,7 @@ use super::line::write_line;
 use super::rows::{Pool, Slot, row_of, set_attribute};
 use crate::canvas::surface;
 use crate::components::time_text::clock;
+use crate::state::keys::is_within;
 use crate::state::{param, use_href, use_replace};
 use leptos::html::{Canvas, Div};
 use leptos::prelude::*;
@@ -148,7 +149,7 @@ pub(crate) fn LogsTab() -> impl IntoView {
     };
     let chosen = choose.clone();
     let clicked = move |event: web_sys::MouseEvent| {
-        if let Some(place) = row_of(&event).filter(|_| !on_link(&event)) {
+        if let Some(place) = row_of(&event).filter(|_| !is_within(&event, "a[href]")) {
             chosen(place);
         }
     };
@@ -212,15 +213,6 @@ pub(crate) fn LogsTab() -> impl IntoView {
             <Details record />
         </div>
     }
-}
-
-/// Whether a click went to a link.
-fn on_link(event: &web_sys::Event) -> bool {
-    use wasm_bindgen::JsCast as _;
-    let element = event
-        .target()
-        .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-    element.is_some_and(|element| matches!(element.closest("a[href]"), Ok(Some(_))))
 }
 
 fn fill(slot: &Slot, item: &Item, filter: &LogFilter, chosen: bool, href: &impl Fn(&str) -> String) {

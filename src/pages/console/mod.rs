@@ -118,12 +118,7 @@ fn wanted(since: Memo<Option<i64>>) -> Memo<StreamQuery> {
 fn pause_by_space(console: Console) {
     let patch = use_patch();
     let handle = window_event_listener(leptos::ev::keydown, move |event| {
-        use wasm_bindgen::JsCast as _;
-        let element = event
-            .target()
-            .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-        let button = element.is_some_and(|element| matches!(element.tag_name().as_str(), "BUTTON" | "A"));
-        if event.key() == " " && !button && !crate::state::keys::typing(&event) {
+        if event.key() == " " && !crate::state::keys::is_taken(&event) {
             event.prevent_default();
             toggle(console, &patch);
         }

@@ -4,7 +4,7 @@
 use super::metrics::{Place, params};
 use crate::charts::Chart;
 use crate::client::{self, use_fetch};
-use crate::pages::sessions::{cost, tokens as counted};
+use crate::components::figures::{cost, tokens as counted};
 use crate::pages::usage::{group_name, tokens_by_group};
 use leptos::prelude::*;
 use meshscope_api::{UsageGroup, UsageReport};

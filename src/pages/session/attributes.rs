@@ -1,8 +1,7 @@
 //! What the session says of itself, and everything that its first span carried.
 
 use super::Focus;
-use super::data::ask;
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, ask, use_fetch_while};
 use crate::components::json_tree::JsonTree;
 use crate::components::states::Fetched;
 use leptos::prelude::*;

@@ -1,18 +1,16 @@
 //! What is known of the session on the page, kept up with while it goes on.
 
 use crate::client::stream::{Stream, Told};
-use crate::client::{self, Fetch, columns, use_fetch_while};
+use crate::client::{self, Fetch, ask, columns, use_fetch_while};
 use crate::pages::trace::Loaded;
 use crate::state::{Live, now, param};
 use leptos::prelude::*;
 use meshscope_analysis::{Moments, Timeline};
 use meshscope_api::params::encode;
-use meshscope_api::{Params, Problem, SessionDetail, SessionLogs, SessionStatus, StreamQuery};
-use serde::de::DeserializeOwned;
+use meshscope_api::{Params, SessionDetail, SessionLogs, SessionStatus, StreamQuery};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use web_sys::AbortSignal;
 
 /// What is told over the stream is fetched after so long at the earliest, so that what comes together is
 /// fetched together, and at the latest.
@@ -78,16 +76,6 @@ pub(crate) fn path_of(which: &Which, below: &str) -> String {
     format!("sessions/{}{below}", encode(&which.0))
 }
 
-/// Asks the API for JSON.
-pub(crate) async fn ask<T: DeserializeOwned>(
-    path: String,
-    params: Params,
-    origin: StoredValue<String>,
-    abort: Option<AbortSignal>,
-) -> Result<T, Problem> {
-    client::get(&origin.get_value(), &path, &params, abort.as_ref()).await
-}
-
 /// Loads the session, and follows it.
 pub(crate) fn use_viewed(id: Memo<String>) -> Viewed {
     let project = param("project");
@@ -103,10 +91,12 @@ pub(crate) fn use_viewed(id: Memo<String>) -> Viewed {
     let spans = use_fetch_while(
         key,
         || false,
-        move |(which, _), abort| async move {
-            let path = path_of(&which, "/spans");
-            let columns = columns(&origin.get_value(), &path, &scoped(&which), abort.as_ref()).await?;
-            Ok(Arc::new(Loaded::new(columns)))
+        move |(which, _), abort| {
+            let (origin, path) = (origin.get_value(), path_of(&which, "/spans"));
+            async move {
+                let columns = columns(&origin, &path, &scoped(&which), abort.as_ref()).await?;
+                Ok(Arc::new(Loaded::new(columns)))
+            }
         },
     );
     let logs = use_fetch_while(
@@ -117,12 +107,19 @@ pub(crate) fn use_viewed(id: Memo<String>) -> Viewed {
             logs.await.map(Arc::new)
         },
     );
+    // Once for both: they come one after the other, and what is made of them takes its time.
     let held = Memo::new_with_compare(
-        move |_| {
-            let loaded = spans.value.get()?;
-            Some(Arc::new(Held::new(loaded, logs.value.get()?)))
+        move |before: Option<&Option<Arc<Held>>>| {
+            let (loaded, told) = (spans.value.get(), logs.value.get());
+            if spans.loading.get() || logs.loading.get() {
+                return before.cloned().flatten();
+            }
+            Some(Arc::new(Held::new(loaded?, told?)))
         },
-        |_, _| true,
+        |before, now| {
+            let at = |held: Option<&Option<Arc<Held>>>| held.and_then(Option::as_ref).map(Arc::as_ptr);
+            at(before) != at(now)
+        },
     );
     let viewed = Viewed {
         which,
@@ -142,6 +139,8 @@ struct Following {
     stream: Option<Rc<Stream>>,
     /// There is more than was fetched.
     behind: bool,
+    /// The stream stands, and it is not decided yet whether something came before it did.
+    opened: bool,
     /// Somebody waits to fetch it.
     waits: bool,
     /// When what is here was asked for, ns since the epoch, and how long it took to come, ns.
@@ -155,6 +154,14 @@ impl Viewed {
         [self.detail.loading, self.spans.loading, self.logs.loading]
             .iter()
             .any(|loading| loading.get())
+    }
+
+    /// Whether the session was still going on when it was asked for.
+    fn is_active(&self) -> bool {
+        let active = |detail: &SessionDetail| detail.session.status == SessionStatus::Active;
+        self.detail
+            .value
+            .with_untracked(|detail| detail.as_ref().is_some_and(active))
     }
 
     /// Asks again when the stream tells of the session, as long as the page is live.
@@ -175,6 +182,11 @@ impl Viewed {
         let schedule = move || {
             let idle = untrack(|| !self.is_loading());
             let wait = following.try_update_value(|following| {
+                // What came between the first answer and the stream is told by neither. Only where the session
+                // goes on, which its answer says, is there any.
+                if idle && std::mem::take(&mut following.opened) {
+                    following.behind |= self.is_active();
+                }
                 let start = idle && following.behind && !following.waits;
                 following.waits |= start;
                 start.then(|| Duration::from_nanos(following.took.saturating_mul(REST).unsigned_abs()))
@@ -185,6 +197,10 @@ impl Viewed {
         };
         let note = move || {
             following.try_update_value(|following| following.behind = true);
+            schedule();
+        };
+        let opened = move || {
+            following.try_update_value(|following| following.opened = true);
             schedule();
         };
         Effect::new(move |_| {
@@ -208,18 +224,8 @@ impl Viewed {
                     };
                     let first = std::cell::Cell::new(true);
                     let told = move |told: Told| match told {
-                        Told::Delta(_) | Told::Gap(_) => note(),
-                        // What came between the first answer and the stream is not told by either.
-                        Told::Open(_) => {
-                            let active = self.detail.value.with_untracked(|detail| {
-                                detail
-                                    .as_ref()
-                                    .is_none_or(|detail| detail.session.status == SessionStatus::Active)
-                            });
-                            if active || !first.replace(false) {
-                                note();
-                            }
-                        }
+                        Told::Open(_) if first.replace(false) => opened(),
+                        Told::Delta(_) | Told::Gap(_) | Told::Open(_) => note(),
                         _ => {}
                     };
                     following.stream = Some(Stream::follow(origin.get_value(), query, told));

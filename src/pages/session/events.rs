@@ -1,5 +1,6 @@
 //! The lifecycle events of the session up to the instant.
 
+use super::data::Held;
 use super::{Focus, rows};
 use crate::pages::trace::shared::span_id;
 use crate::state::{param, use_patch};
@@ -28,12 +29,11 @@ pub(super) fn look(kind: Lifecycle) -> (&'static str, &'static str) {
     }
 }
 
-/// The events.
-pub(super) fn panel(focus: Focus) -> AnyView {
-    let held = focus.viewed.held;
-    let only = param("event");
-    let patch = use_patch();
-    let kept: Memo<Arc<Vec<u32>>> = Memo::new_with_compare(
+/// The events that are shown, as places among all: of the kind in the URL.
+type Kept = Memo<Arc<Vec<u32>>>;
+
+fn use_kept(held: Memo<Option<Arc<Held>>>, only: Memo<Option<String>>) -> Kept {
+    Memo::new_with_compare(
         move |_| {
             let kept = held.with(|held| {
                 let events = &held.as_ref()?.timeline.events;
@@ -46,18 +46,12 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             Arc::new(kept.unwrap_or_default())
         },
         |_, _| true,
-    );
-    let window = Memo::new(move |_| {
-        let (from, to) = focus.window();
-        let (kept, held) = (kept.get(), held.get());
-        let at = |place: &u32| {
-            let event = held.as_ref()?.timeline.events.get(*place as usize)?;
-            Some(event.at)
-        };
-        let begin = kept.partition_point(|place| at(place) < Some(from));
-        let end = kept.partition_point(|place| at(place) <= Some(to));
-        (begin, end.max(begin))
-    });
+    )
+}
+
+/// Buttons that choose a kind: those that there are, and all.
+fn bar(held: Memo<Option<Arc<Held>>>, only: Memo<Option<String>>) -> AnyView {
+    let patch = use_patch();
     let button = move |kind: Option<Lifecycle>| {
         let (patch, word) = (patch.clone(), kind.map_or("", Lifecycle::as_str));
         let on = move || only.with(|only| only.as_deref().unwrap_or("") == word);
@@ -68,7 +62,6 @@ pub(super) fn panel(focus: Focus) -> AnyView {
         );
         view! { <button class="pill" class:on=on aria-pressed=move || on().to_string() on:click=choose>{title}</button> }.into_any()
     };
-    // Only the kinds that there are.
     let kinds = Memo::new(move |_| {
         held.with(|held| {
             let mut kinds = [false; Lifecycle::ALL.len()];
@@ -89,14 +82,43 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             .map(button.clone())
             .collect_view()
     };
+    view! { <div class="view-bar" role="toolbar" aria-label="Which events">{buttons}</div> }.into_any()
+}
+
+/// The events.
+pub(super) fn panel(focus: Focus) -> AnyView {
+    let (held, only) = (focus.viewed.held, param("event"));
+    let kept = use_kept(held, only);
+    let window = Memo::new(move |_| {
+        let (from, to) = focus.window();
+        let (kept, held) = (kept.get(), held.get());
+        let at = |place: &u32| {
+            let event = held.as_ref()?.timeline.events.get(*place as usize)?;
+            Some(event.at)
+        };
+        let begin = kept.partition_point(|place| at(place) < Some(from));
+        let end = kept.partition_point(|place| at(place) <= Some(to));
+        (begin, end.max(begin))
+    });
+    let event_at = move |at: usize| {
+        let place = kept.with_untracked(|kept| kept.get(at).copied())?;
+        let held = held.get_untracked()?;
+        let event = *held.timeline.events.get(place as usize)?;
+        Some((event, held))
+    };
+    let choose = Callback::new(move |at: usize| {
+        let source = event_at(at).map(|(event, held)| source_of(&event, &held));
+        match source {
+            Some((_, Some(log))) => focus.open_log.run(log),
+            Some((span, None)) => focus.shown.select.run(span),
+            None => {}
+        }
+    });
+    let cursor = RwSignal::new(None);
     let rows = move || {
         kept.track();
         let first = focus.bounds().0;
-        let row = move |at: usize| {
-            let place = kept.with_untracked(|kept| kept.get(at).copied());
-            let row = place.and_then(|place| event_row(place, first, focus));
-            row.into_any()
-        };
+        let row = move |at: usize| event_at(at).map(|(event, held)| event_row(&event, first, &held, focus));
         let foot = move || {
             let (from, to) = window.get();
             let all = kept.with(|kept| kept.len());
@@ -112,54 +134,42 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             label: "Lifecycle events",
             heads: &HEADS,
             window: window.into(),
+            cursor,
             row: Arc::new(row),
+            choose,
             foot: Arc::new(foot),
         })
     };
-    view! {
-        <div class="panel view">
-            <div class="view-bar" role="toolbar" aria-label="Which events">{buttons}</div>
-            {rows}
-        </div>
-    }
-    .into_any()
+    view! { <div class="panel view">{bar(held, only)}{rows}</div> }.into_any()
 }
 
-fn event_row(place: u32, first: i64, focus: Focus) -> Option<AnyView> {
-    let held = focus.viewed.held.get_untracked()?;
-    let event = *held.timeline.events.get(place as usize)?;
+/// The span that an event belongs to, else the log record that tells of it.
+fn source_of(event: &Event, held: &Held) -> (Option<String>, Option<i64>) {
     let columns = &held.loaded.columns;
-    let (mark, word) = look(event.kind);
     let row = match event.source {
         Source::Span(row) => Some(row),
         Source::SpanEvent(place) => columns.event_row.get(place as usize).copied(),
-        Source::Log(_) => None,
+        Source::Log(place) => {
+            let log = held.logs.logs.get(place as usize);
+            return (None, log.map(|log| log.sequence));
+        }
     };
-    let span = row.map(|row| span_id(columns, row));
-    let log = match event.source {
-        Source::Log(place) => held.logs.logs.get(place as usize).map(|log| log.sequence),
-        _ => None,
-    };
-    let patch = use_patch_of(focus);
-    let mine = span.clone();
-    let on = move || mine.is_some() && focus.shown.span.with(|span| *span == mine);
-    let choose = move |_| patch(span.clone(), log);
-    let class = format!("grid-row happened is-{}", event.kind.as_str());
-    let view = view! {
-        <div class=class role="row" class:on=on on:click=choose>
-            <div role="gridcell" class="cell num muted">{rows::after(event.at, first)}</div>
-            <div role="gridcell" class="cell kind">{format!("{mark} {word}")}</div>
-            <div role="gridcell" class="cell">{text_of(&event, columns, &held.logs)}</div>
-        </div>
-    };
-    Some(view.into_any())
+    (row.map(|row| span_id(columns, row)), None)
 }
 
-/// What a click on an event does: selects its span, or opens its record.
-fn use_patch_of(focus: Focus) -> impl Fn(Option<String>, Option<i64>) + Clone + Send + Sync + 'static {
-    let open = focus.open_log;
-    move |span, log| match log {
-        Some(log) => open.run(log),
-        None => focus.shown.select.run(span),
+fn event_row(event: &Event, first: i64, held: &Held, focus: Focus) -> rows::Row {
+    let (mark, word) = look(event.kind);
+    let (span, _) = source_of(event, held);
+    let on = Signal::derive(move || span.is_some() && focus.shown.span.with(|now| *now == span));
+    let cells = view! {
+        <div role="gridcell" class="cell num muted">{rows::after(event.at, first)}</div>
+        <div role="gridcell" class="cell kind">{format!("{mark} {word}")}</div>
+        <div role="gridcell" class="cell">{text_of(event, &held.loaded.columns, &held.logs)}</div>
+    }
+    .into_any();
+    rows::Row {
+        class: format!("happened is-{}", event.kind.as_str()),
+        cells,
+        on,
     }
 }

@@ -4,8 +4,8 @@ use super::Focus;
 use crate::components::badge::{Blocked, Errors, Interrupted, Status, SystemBadge};
 use crate::components::copy::Copy;
 use crate::components::fact::Fact;
+use crate::components::figures::{money, tokens};
 use crate::components::time_text::moment;
-use crate::pages::sessions::{cost, tokens};
 use crate::state::use_href;
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -71,46 +71,31 @@ fn heading(s: &Session) -> AnyView {
 }
 
 /// A figure that follows the playhead.
-fn figure(name: &'static str, value: impl Fn() -> String + Send + Sync + 'static, title: String) -> AnyView {
+fn figure(
+    name: &'static str,
+    value: impl Fn() -> String + Send + Sync + 'static,
+    title: &'static str,
+) -> AnyView {
     view! { <div class="fact" title=title><div class="k">{name}</div><div class="v">{value}</div></div> }
         .into_any()
 }
 
 fn figures(focus: Focus) -> AnyView {
     let state = use_state(focus);
-    let ledger = focus.ledger;
-    let of = move |read: fn(&Session) -> String| {
-        focus
-            .viewed
-            .detail
-            .value
-            .with(|detail| detail.as_ref().map(|detail| read(&detail.session)))
-            .unwrap_or_default()
-    };
     let at = focus.playhead.at;
     let count = |n: usize| format::integer(n as i64);
-    let used = move |cost_of: bool| {
-        let Some(at) = at.get() else {
-            return of(if cost_of {
-                |s| cost(s.cost_pico_usd, s.unpriced_calls > 0)
-            } else {
-                |s| tokens(s.tokens.total)
-            });
-        };
-        ledger.value.with(|ledger| match ledger {
-            None => "\u{2026}".to_owned(),
-            Some(ledger) if cost_of => {
-                let unpriced = ledger.unpriced.at(at).is_some();
-                ledger
-                    .cost
-                    .at(at)
-                    .map_or_else(|| "\u{2013}".to_owned(), |pico| cost(Some(pico), unpriced))
-            }
-            Some(ledger) => tokens(ledger.tokens.at(at)),
-        })
-    };
+    let used = Memo::new(move |_| match at.get() {
+        None => of(focus, |s| {
+            let unpriced = s.unpriced_calls > 0;
+            (
+                tokens(s.tokens.total),
+                money(s.tokens.total, s.cost_pico_usd, unpriced),
+            )
+        }),
+        Some(at) => focus.used_at(at, |ledger| Some(&ledger.all)),
+    });
     let duration = move || match at.get() {
-        None => of(|s| format::duration(s.duration_ns)),
+        None => of(focus, |s| format::duration(s.duration_ns)),
         Some(at) => {
             let (first, _) = focus.bounds();
             format::duration(at.saturating_sub(first).max(0))
@@ -119,7 +104,7 @@ fn figures(focus: Focus) -> AnyView {
     let runs = move || {
         let state = state.get();
         match (at.get(), state.runs - state.runs_ended) {
-            (None, _) => of(|s| format::integer(i64::from(s.traces))),
+            (None, _) => of(focus, |s| format::integer(i64::from(s.traces))),
             (_, 0) => count(state.runs),
             (_, open) => format!("{} ({open} running)", state.runs),
         }
@@ -131,68 +116,70 @@ fn figures(focus: Focus) -> AnyView {
             open => format!("{} ({} open)", count(state.spans), count(open)),
         }
     };
-    let trouble = move || {
-        let state = state.get();
-        match (state.errors, state.blocked) {
-            (0, 0) => "none".to_owned(),
-            (errors, 0) => format!("{errors} failed"),
-            (0, blocked) => format!("{blocked} blocked"),
-            (errors, blocked) => format!("{errors} failed, {blocked} blocked"),
-        }
-    };
-    let working = move || {
-        let at = at.get().unwrap_or(i64::MAX);
-        let names = focus.viewed.held.with(|held| {
-            let held = held.as_ref()?;
-            let lane = held
-                .timeline
-                .lanes
-                .iter()
-                .find(|lane| lane.kind == LaneKind::Tools)?;
-            let columns = &held.loaded.columns;
-            let name = |place: u32| {
-                let row = lane.stretches.get(place as usize)?.row as usize;
-                let tool = columns.tool.get(row).map(|tool| columns.string(*tool));
-                Some(
-                    tool.filter(|tool| !tool.is_empty())
-                        .unwrap_or(columns.name(row))
-                        .to_owned(),
-                )
-            };
-            Some(
-                held.moments
-                    .tools
-                    .open_at(at, NAMED)
-                    .into_iter()
-                    .filter_map(name)
-                    .collect::<Vec<_>>(),
-            )
-        });
-        let names = names.unwrap_or_default();
-        match state.get().tools.saturating_sub(names.len()) {
-            0 if names.is_empty() => "none".to_owned(),
-            0 => names.join(", "),
-            more => format!("{} +{more}", names.join(", ")),
-        }
-    };
-    let tools = move || {
-        let past = at.with(Option::is_some);
-        past.then(|| figure("Tools at work", working, String::new()))
-    };
     view! {
         <div class="facts session-facts" class:past=move || at.get().is_some()>
-            {figure("Duration", duration, String::new())}
-            {figure("Runs", runs, String::new())}
-            {figure("Spans", spans, String::new())}
-            {figure("Logs", move || count(state.get().logs), String::new())}
-            {figure("Tokens", move || used(false), "of the ledger's calls".to_owned())}
-            {figure("Cost", move || used(true), "of the ledger's calls".to_owned())}
-            {figure("First token", move || of(|s| s.time_to_first_token_ns.p50.map_or_else(|| "\u{2013}".to_owned(), format::duration)), "median of its calls".to_owned())}
-            {figure("Trouble", trouble, String::new())}
-            {tools}
+            {figure("Duration", duration, "")}
+            {figure("Runs", runs, "")}
+            {figure("Spans", spans, "")}
+            {figure("Logs", move || count(state.get().logs), "")}
+            {figure("Tokens", move || used.get().0, "of the ledger's calls")}
+            {figure("Cost", move || used.get().1, "of the ledger's calls")}
+            {figure("Trouble", move || trouble(state.get()), "")}
+            {move || if at.with(Option::is_some) {
+                figure("Tools at work", move || working(focus, state.get()), "")
+            } else {
+                figure("First token", move || of(focus, first_token), "median of its calls")
+            }}
         </div>
     }
     .into_any()
+}
+
+/// What the session says of itself.
+fn of<T: Default>(focus: Focus, read: fn(&Session) -> T) -> T {
+    let detail = focus.viewed.detail.value;
+    let said = detail.with(|detail| detail.as_ref().map(|detail| read(&detail.session)));
+    said.unwrap_or_default()
+}
+
+/// How long its calls took to their first token, by the whole session.
+fn first_token(s: &Session) -> String {
+    let median = s.time_to_first_token_ns.p50;
+    median.map_or_else(|| "\u{2013}".to_owned(), format::duration)
+}
+
+fn trouble(state: State) -> String {
+    match (state.errors, state.blocked) {
+        (0, 0) => "none".to_owned(),
+        (errors, 0) => format!("{errors} failed"),
+        (0, blocked) => format!("{blocked} blocked"),
+        (errors, blocked) => format!("{errors} failed, {blocked} blocked"),
+    }
+}
+
+/// The tools that are at work at the instant.
+fn working(focus: Focus, state: State) -> String {
+    let at = focus.playhead.at.get().unwrap_or(i64::MAX);
+    let names = focus.viewed.held.with(|held| {
+        let held = held.as_ref()?;
+        let mut lanes = held.timeline.lanes.iter();
+        let lane = lanes.find(|lane| lane.kind == LaneKind::Tools)?;
+        let columns = &held.loaded.columns;
+        let name = |place: u32| {
+            let row = lane.stretches.get(place as usize)?.row as usize;
+            let tool = columns.tool.get(row).map(|tool| columns.string(*tool));
+            let name = tool.filter(|tool| !tool.is_empty());
+            Some(name.unwrap_or(columns.name(row)).to_owned())
+        };
+        let open = held.moments.tools.open_at(at, NAMED);
+        Some(open.into_iter().filter_map(name).collect::<Vec<_>>())
+    });
+    let names = names.unwrap_or_default();
+    match state.tools.saturating_sub(names.len()) {
+        0 if names.is_empty() => "none".to_owned(),
+        0 => names.join(", "),
+        more => format!("{} +{more}", names.join(", ")),
+    }
 }
 
 /// Where and when, and who took part.

@@ -1,8 +1,7 @@
 //! The log records of the session up to the instant.
 
-use super::data::ask;
 use super::{Focus, rows};
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, ask, use_fetch_while};
 use crate::components::json_tree::JsonTree;
 use crate::components::states::Fetched;
 use crate::components::time_text::TimeText;
@@ -93,25 +92,28 @@ pub(super) fn panel(focus: Focus) -> AnyView {
         })
     });
     let patch = use_patch();
-    let choose = Callback::new(move |place: u32| {
-        let log = held.with_untracked(|held| held.as_ref()?.logs.logs.get(place as usize).cloned());
-        if let Some(log) = log {
-            let mut change = vec![("log", Some(log.sequence.to_string()))];
-            change.extend(log.span_id.map(|span| ("span", Some(span.to_string()))));
+    let choose = Callback::new(move |at: usize| {
+        let place = kept.with_untracked(|kept| kept.get(at).copied());
+        let found = held.with_untracked(|held| {
+            let log = held.as_ref()?.logs.logs.get(place? as usize)?;
+            Some((log.sequence, log.span_id))
+        });
+        if let Some((sequence, span)) = found {
+            let mut change = vec![("log", Some(sequence.to_string()))];
+            change.extend(span.map(|span| ("span", Some(span.to_string()))));
             patch(&change);
         }
     });
+    let cursor = RwSignal::new(None);
     // A list that is made anew with what came shows it.
     let rows = move || {
         kept.track();
         let first = focus.bounds().0;
         let row = move |at: usize| {
             let place = kept.with_untracked(|kept| kept.get(at).copied());
-            let log = place.zip(held.get_untracked()).and_then(|(place, held)| {
-                let log = held.logs.logs.get(place as usize)?;
-                Some(record(log, &held.logs, (place, first), at_hand, choose))
-            });
-            log.into_any()
+            let held = held.get_untracked()?;
+            let log = held.logs.logs.get(place? as usize)?;
+            Some(record(log, &held.logs, first, at_hand))
         };
         let foot = move || {
             let (from, to) = window.get();
@@ -130,7 +132,9 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             label: "Log records",
             heads: &HEADS,
             window: window.into(),
+            cursor,
             row: Arc::new(row),
+            choose,
             foot: Arc::new(foot),
         })
     };
@@ -144,30 +148,26 @@ pub(super) fn panel(focus: Focus) -> AnyView {
     .into_any()
 }
 
-fn record(
-    log: &BriefLog,
-    logs: &SessionLogs,
-    (place, first): (u32, i64),
-    at_hand: Memo<Option<String>>,
-    choose: Callback<u32>,
-) -> AnyView {
+fn record(log: &BriefLog, logs: &SessionLogs, first: i64, at_hand: Memo<Option<String>>) -> rows::Row {
     let level = severity_name(log.severity_number);
-    let class = format!("grid-row log {}", level.to_lowercase());
     let sequence = log.sequence.to_string();
-    let on = move || at_hand.with(|at_hand| at_hand.as_deref() == Some(sequence.as_str()));
+    let on = Signal::derive(move || at_hand.with(|at_hand| at_hand.as_deref() == Some(sequence.as_str())));
     let text = match logs.string(log.event) {
         "" => log.text.clone(),
         name => format!("{name} {}", log.text),
     };
-    view! {
-        <div class=class role="row" class:on=on on:click=move |_| choose.run(place)>
-            <div role="gridcell" class="cell num muted">{rows::after(log.time, first)}</div>
-            <div role="gridcell" class="cell level">{level}</div>
-            <div role="gridcell" class="cell of">{logs.string(log.service).to_owned()}</div>
-            <div role="gridcell" class="cell text mono">{text}</div>
-        </div>
+    let cells = view! {
+        <div role="gridcell" class="cell num muted">{rows::after(log.time, first)}</div>
+        <div role="gridcell" class="cell level">{level}</div>
+        <div role="gridcell" class="cell of">{logs.string(log.service).to_owned()}</div>
+        <div role="gridcell" class="cell text mono">{text}</div>
     }
-    .into_any()
+    .into_any();
+    rows::Row {
+        class: format!("log {}", level.to_lowercase()),
+        cells,
+        on,
+    }
 }
 
 /// The record at hand, with everything that it carries.

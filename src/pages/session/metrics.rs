@@ -1,9 +1,9 @@
 //! The metrics of the session up to the instant, each as a small picture over the session's time.
 
 use super::Focus;
-use super::data::{Which, ask};
+use super::data::Which;
 use crate::charts;
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, ask, use_fetch_while};
 use crate::components::states::Fetched;
 use crate::pages::metrics::plain;
 use crate::state::{param, use_patch};
@@ -40,26 +40,45 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             ask::<MetricList>("metrics".to_owned(), asked(&which, 1_000), origin, abort).await
         },
     );
-    let content = move |list: &MetricList| {
-        if list.metrics.is_empty() {
-            return view! { <div class="empty"><h2>"No metrics in this session"</h2></div> }.into_any();
-        }
-        let all = list.metrics.len();
-        let metrics = StoredValue::new(list.metrics.clone());
-        let pictures = move || {
-            let some =
-                metrics.with_value(|metrics| metrics.iter().take(shown.get()).cloned().collect::<Vec<_>>());
-            some.into_iter().map(|metric| one(metric, focus)).collect_view()
-        };
-        let more = move || {
-            (all > shown.get()).then(|| {
-                view! { <button class="more" on:click=move |_| shown.update(|shown| *shown += PAGE)>{format!("Show more of {all}")}</button> }
-            })
-        };
-        view! { <div class="session-metrics">{pictures}</div>{more} }.into_any()
+    let none = |list: &MetricList| {
+        list.metrics
+            .is_empty()
+            .then(|| view! { <div class="empty"><h2>"No metrics in this session"</h2></div> })
     };
-    view! { <div class="panel view metrics-view"><div class="attributes-scroll">{view! { <Fetched fetch=list what="metrics" content /> }}</div></div> }
-        .into_any()
+    // A picture is made when its metric is new, not each time the list is asked for.
+    let each = move || {
+        list.value.with(|list| {
+            let all = list.iter().flat_map(|list| &list.metrics);
+            all.take(shown.get()).cloned().collect::<Vec<_>>()
+        })
+    };
+    let more = move || {
+        let all = list
+            .value
+            .with(|list| list.as_ref().map_or(0, |list| list.metrics.len()));
+        (all > shown.get()).then(|| {
+            view! { <button class="more" on:click=move |_| shown.update(|shown| *shown += PAGE)>{format!("Show more of {all}")}</button> }
+        })
+    };
+    view! {
+        <div class="panel view metrics-view"><div class="attributes-scroll">
+            <Fetched fetch=list what="metrics" content=none />
+            <div class="session-metrics">
+                <For each key=|metric| metric.name.clone() children=move |metric| one(metric, focus) />
+            </div>
+            {more}
+        </div></div>
+    }
+    .into_any()
+}
+
+/// The least and the most of all that is shown, 0 among it, so that it has a base.
+pub(super) fn extent(data: &charts::Data) -> (f64, f64) {
+    let values = data
+        .series
+        .iter()
+        .flat_map(|series| series.values.iter().flatten());
+    values.fold((0.0_f64, 0.0_f64), |(low, high), x| (low.min(*x), high.max(*x)))
 }
 
 fn one(metric: MetricInfo, focus: Focus) -> AnyView {
@@ -96,11 +115,7 @@ fn picture(detail: &Arc<MetricDetail>, focus: Focus) -> AnyView {
     let Some(data) = charts::metric(detail, charts::Show::Increase, plain) else {
         return view! { <p class="muted">"no points"</p> }.into_any();
     };
-    let values = data
-        .series
-        .iter()
-        .flat_map(|series| series.values.iter().flatten());
-    let (low, high) = values.fold((0.0_f64, 0.0_f64), |(low, high), x| (low.min(*x), high.max(*x)));
+    let (low, high) = extent(&data);
     let extent = (high - low).max(f64::MIN_POSITIVE);
     let data = Arc::new(data);
     let kept = Arc::clone(&data);

@@ -16,6 +16,7 @@ mod timeline;
 mod transport;
 
 use crate::client::Fetch;
+use crate::components::figures::tokens;
 use crate::components::states::{Failed, Loading};
 use crate::pages::trace::graph::GraphView;
 use crate::pages::trace::panel::Panel;
@@ -23,7 +24,7 @@ use crate::pages::trace::shared::Shown;
 use crate::state::playhead::Playhead;
 use crate::state::{param, use_patch, use_replace};
 use data::{Viewed, use_viewed};
-use ledger::Ledger;
+use ledger::{Ledger, Used};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use meshscope_api::SessionDetail;
@@ -70,6 +71,17 @@ impl Focus {
     pub(crate) fn window(self) -> (i64, i64) {
         let (from, to) = self.brush.get().unwrap_or((i64::MIN, i64::MAX));
         (from, to.min(self.playhead.at.get().unwrap_or(i64::MAX)))
+    }
+
+    /// Tokens and cost by an instant, in words: of the calls of the ledger that are meant, dashes where there are
+    /// none.
+    pub(crate) fn used_at(self, at: i64, of: impl Fn(&Ledger) -> Option<&Used>) -> (String, String) {
+        self.ledger.value.with(|ledger| {
+            let Some(ledger) = ledger else {
+                return ("\u{2026}".to_owned(), "\u{2026}".to_owned());
+            };
+            of(ledger).map_or_else(|| (tokens(None), tokens(None)), |used| used.at(at))
+        })
     }
 
     /// First and last moment of the session, ns since the epoch, not at the same ns.
@@ -125,9 +137,12 @@ pub(crate) fn SessionPage() -> impl IntoView {
         shown: use_shown(viewed),
     };
     provide_context(focus);
-    let failed = move || {
+    let problem = move || {
         let problem = viewed.detail.error.get().or_else(|| viewed.spans.error.get());
-        problem.or_else(|| viewed.logs.error.get()).map(|problem| {
+        problem.or_else(|| viewed.logs.error.get())
+    };
+    let failed = move || {
+        problem().map(|problem| {
             let retry = Callback::new(move |()| {
                 viewed.detail.retry();
                 viewed.spans.retry();
@@ -137,13 +152,14 @@ pub(crate) fn SessionPage() -> impl IntoView {
         })
     };
     let there = Memo::new(move |_| viewed.held.with(Option::is_some));
+    let waits = Memo::new(move |_| !there.get() && problem().is_none());
     view! {
         {failed}
         {move || viewed.detail.value.with(Option::is_some).then(|| head::head(focus))}
-        {move || if there.get() { body(focus) } else if viewed.detail.error.with(Option::is_none) {
-            view! { <Loading what="the session" /> }.into_any()
-        } else {
-            ().into_any()
+        {move || match (there.get(), waits.get()) {
+            (true, _) => body(focus),
+            (false, true) => view! { <Loading what="the session" /> }.into_any(),
+            (false, false) => ().into_any(),
         }}
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Focus, rows};
 use crate::components::badge::{Blocked, Errors};
-use crate::pages::sessions::{cost, some_of, tokens};
+use crate::components::figures::{money, some_of, tokens};
 use crate::pages::trace::waterfall::WaterfallView;
 use crate::pages::trace::{TraceLoad, use_trace};
 use crate::state::{param, use_href, use_patch};
@@ -48,6 +48,14 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             (begin, end)
         })
     });
+    let patch = use_patch();
+    let choose = Callback::new(move |at: usize| {
+        let id = runs.with_untracked(|runs| runs.get(at).map(|run| run.trace_id.to_string()));
+        // The one that is open is closed again.
+        let other = id.filter(|id| open.with_untracked(|open| open.as_ref() != Some(id)));
+        patch(&[("run", other), ("span", None), ("zoom", None)]);
+    });
+    let cursor = RwSignal::new(None);
     let list = move || {
         if runs.with(|runs| runs.is_empty()) {
             return view! {
@@ -57,8 +65,8 @@ pub(super) fn panel(focus: Focus) -> AnyView {
         }
         let bounds = focus.bounds();
         let row = move |at: usize| {
-            let run = runs.with_untracked(|runs| runs.get(at).cloned());
-            run.map(|run| run_row(run, bounds, focus, open)).into_any()
+            let run = runs.with_untracked(|runs| runs.get(at).cloned())?;
+            Some(run_row(&run, bounds, focus, open))
         };
         let foot = move || {
             let (from, to) = window.get();
@@ -75,7 +83,9 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             label: "Runs",
             heads: &HEADS,
             window: window.into(),
+            cursor,
             row: Arc::new(row),
+            choose,
             foot: Arc::new(foot),
         })
     };
@@ -90,21 +100,20 @@ pub(super) fn panel(focus: Focus) -> AnyView {
 }
 
 fn run_row(
-    run: TraceSummary,
+    run: &TraceSummary,
     (first, last): (i64, i64),
     focus: Focus,
     open: Memo<Option<String>>,
-) -> AnyView {
-    let (patch, href) = (use_patch(), use_href());
+) -> rows::Row {
     let id = run.trace_id.to_string();
-    let to = href(&format!("/traces/{id}"));
-    let end = run.started_at.saturating_add(run.duration_ns);
+    let to = use_href()(&format!("/traces/{id}"));
+    let on = Signal::derive(move || open.with(|open| open.as_deref() == Some(id.as_str())));
+    let (started, end) = (run.started_at, run.started_at.saturating_add(run.duration_ns));
     let whole = last.saturating_sub(first).max(1) as f64;
     let part = move |time: i64| (time.saturating_sub(first) as f64 / whole * 100.0).clamp(0.0, 100.0);
     let at = focus.playhead.at;
-    // At the instant a run is as long as it was by then.
-    let until = move || at.get().map_or(end, |at| at.clamp(run.started_at, end));
-    let started = run.started_at;
+    // At the instant a run is as long as it was by then, and used what it had used.
+    let until = move || at.get().map_or(end, |at| at.clamp(started, end));
     let bar = move || {
         let left = part(started);
         format!("left:{left:.2}%;width:{:.2}%", (part(until()) - left).max(0.4))
@@ -114,38 +123,34 @@ fn run_row(
         let took = format::duration(until().saturating_sub(started));
         if running { format!("{took} \u{2026}") } else { took }
     };
-    let (mine, chosen) = (id.clone(), id);
-    let on = move || open.with(|open| open.as_deref() == Some(mine.as_str()));
-    let pressed = on.clone();
-    let choose = move |_| {
-        let same = open.with_untracked(|open| open.as_deref() == Some(chosen.as_str()));
-        patch(&[
-            ("run", (!same).then(|| chosen.clone())),
-            ("span", None),
-            ("zoom", None),
-        ]);
-    };
-    let called = run.tokens.total.is_some() || run.cost_pico_usd.is_some();
-    let money = if called {
-        cost(run.cost_pico_usd, false)
-    } else {
-        "\u{2013}".to_owned()
-    };
+    let all = (
+        tokens(run.tokens.total),
+        money(run.tokens.total, run.cost_pico_usd, false),
+    );
+    let mine = run.trace_id;
+    let used = Memo::new(move |_| match at.get() {
+        None => all.clone(),
+        Some(at) => focus.used_at(at, |ledger| ledger.of_run(mine)),
+    });
     let past = move || at.with(Option::is_none);
-    view! {
-        <div class="grid-row run" role="row" class:on=on on:click=choose aria-expanded=move || pressed().to_string()>
-            <div role="gridcell" class="cell num muted">{rows::after(started, first)}</div>
-            <div role="gridcell" class="cell title"><A href=to attr:title="Open it on a page of its own">{run.name.clone()}</A>" "
-                {move || past().then(|| view! { <Errors count=run.errors />" "<Blocked count=run.blocked /> })}</div>
-            <div role="gridcell" class="cell muted">{some_of(&run.agents)}</div>
-            <div role="gridcell" class="cell place"><i class:err=run.errors != 0 style=bar></i></div>
-            <div role="gridcell" class="cell num">{took}</div>
-            <div role="gridcell" class="cell num">{run.spans}</div>
-            <div role="gridcell" class="cell num">{tokens(run.tokens.total)}</div>
-            <div role="gridcell" class="cell num">{money}</div>
-        </div>
+    let (name, errors, blocked) = (run.name.clone(), run.errors, run.blocked);
+    let cells = view! {
+        <div role="gridcell" class="cell num muted">{rows::after(started, first)}</div>
+        <div role="gridcell" class="cell title"><A href=to attr:title="Open it on a page of its own">{name}</A>" "
+            {move || past().then(|| view! { <Errors count=errors />" "<Blocked count=blocked /> })}</div>
+        <div role="gridcell" class="cell muted">{some_of(&run.agents)}</div>
+        <div role="gridcell" class="cell place"><i class:err=errors != 0 style=bar></i></div>
+        <div role="gridcell" class="cell num">{took}</div>
+        <div role="gridcell" class="cell num">{run.spans}</div>
+        <div role="gridcell" class="cell num">{move || used.get().0}</div>
+        <div role="gridcell" class="cell num">{move || used.get().1}</div>
     }
-    .into_any()
+    .into_any();
+    rows::Row {
+        class: "run".to_owned(),
+        cells,
+        on,
+    }
 }
 
 /// The waterfall of the run that is open.

@@ -1,8 +1,8 @@
 //! What was said in the session up to the instant, with where the time of each turn went.
 
-use super::data::{ask, path_of, scoped};
+use super::data::{path_of, scoped};
 use super::{Focus, rows};
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, ask, use_fetch_while};
 use crate::components::states::Fetched;
 use crate::pages::trace::talk::turn_view;
 use leptos::prelude::*;
@@ -25,6 +25,8 @@ struct Talk {
     turns: Vec<Turn>,
     /// Row of the turn that begins with the message.
     begins: Vec<Option<u32>>,
+    /// Some texts are the beginnings of longer ones.
+    cut: bool,
     more: bool,
 }
 
@@ -40,8 +42,10 @@ impl Talk {
             let begun = turn_of(&loaded.columns, &loaded.tree, row);
             (before.replace(begun) != Some(begun)).then_some(begun)
         });
+        let is_cut = |turn: &Turn| !turn.cut.is_empty() || turn.calls.iter().any(|call| call.bytes.is_some());
         Self {
             begins: begins.collect(),
+            cut: turns.iter().any(is_cut),
             turns,
             more: talk.more,
         }
@@ -53,7 +57,7 @@ pub(super) fn panel(focus: Focus) -> AnyView {
     let origin = StoredValue::new(client::origin());
     let whole = RwSignal::new(false);
     let viewed = focus.viewed;
-    let talk = use_fetch_while(
+    let fetched = use_fetch_while(
         move || Some((viewed.which.get(), viewed.version.get(), whole.get())),
         || false,
         move |(which, _, whole), abort| async move {
@@ -63,36 +67,49 @@ pub(super) fn panel(focus: Focus) -> AnyView {
             ask::<Conversation>(path, params, origin, abort).await
         },
     );
-    let content = move |talk: &Conversation| {
-        if talk.turns.is_empty() {
-            return view! {
+    let talk = Memo::new_with_compare(
+        move |_| {
+            // Once the spans are here, it is known whose turn a message is.
+            focus.shown.loaded.track();
+            let of = |talk: &Conversation| Arc::new(Talk::new(talk, focus));
+            fetched.value.with(|talk| talk.as_ref().map(of))
+        },
+        |_, _| true,
+    );
+    let any = Memo::new(move |_| talk.with(|talk| talk.as_ref().is_some_and(|talk| !talk.turns.is_empty())));
+    let none = |talk: &Conversation| {
+        talk.turns.is_empty().then(|| {
+            view! {
                 <div class="empty"><h2>"Nothing was said in this session"</h2>
                 <p>"Its spans carry no messages: senders capture content only when they are told to."</p></div>
             }
-            .into_any();
-        }
-        // Once the spans are here, it is known whose turn a message is.
-        focus.shown.loaded.track();
-        let cut = talk
-            .turns
-            .iter()
-            .any(|turn| !turn.cut.is_empty() || turn.calls.iter().any(|call| call.bytes.is_some()));
-        told(Arc::new(Talk::new(talk, focus)), cut, whole, focus)
+        })
     };
-    view! { <div class="panel view talk-view">{view! { <Fetched fetch=talk what="the conversation" content /> }}</div> }.into_any()
+    view! {
+        <div class="panel view talk-view">
+            <Fetched fetch=fetched what="the conversation" content=none />
+            {move || any.get().then(|| told(talk, whole, focus))}
+        </div>
+    }
+    .into_any()
 }
 
-fn told(talk: Arc<Talk>, cut: bool, whole: RwSignal<bool>, focus: Focus) -> AnyView {
-    let count = talk.turns.len();
-    let window = {
-        let talk = Arc::clone(&talk);
-        Memo::new(move |_| {
-            let (from, to) = focus.window();
-            let before = |at: i64| talk.turns.partition_point(|turn| turn.at <= at);
+type Told = Memo<Option<Arc<Talk>>>;
+
+/// The messages. They stay when more is said: what was opened, and how many are shown.
+fn told(talk: Told, whole: RwSignal<bool>, focus: Focus) -> AnyView {
+    let turns = move || talk.get().map_or(0, |talk| talk.turns.len());
+    let window = Memo::new(move |_| {
+        let (from, to) = focus.window();
+        talk.with(|talk| {
+            let before = |at: i64| {
+                talk.as_ref()
+                    .map_or(0, |talk| talk.turns.partition_point(|turn| turn.at <= at))
+            };
             let end = before(to);
             (before(from.saturating_sub(1)).min(end), end)
         })
-    };
+    });
     let limit = RwSignal::new(2 * TOGETHER);
     let travels = Memo::new(move |_| focus.playhead.at.with(Option::is_some));
     // The messages that are made: around the instant, where there is one. Those behind it wait unseen, so that
@@ -103,32 +120,13 @@ fn told(talk: Arc<Talk>, cut: bool, whole: RwSignal<bool>, focus: Focus) -> AnyV
             return (from, to.min(from + limit.get()));
         }
         let first = (to / AT_ONCE).saturating_sub(2) * AT_ONCE;
-        (first.max(from), (first + 4 * AT_ONCE).min(count))
+        (first.max(from), (first + 4 * AT_ONCE).min(turns()))
     });
     let each = move || {
         let (from, to) = made.get();
         (from..to).collect::<Vec<_>>()
     };
-    let first = Memo::new(move |_| focus.bounds().0);
-    let kept = Arc::clone(&talk);
-    let one = move |at: usize| {
-        let Some(turn) = kept.turns.get(at) else {
-            return ().into_any();
-        };
-        let later = move || window.with(|(_, to)| at >= *to);
-        let strip = kept
-            .begins
-            .get(at)
-            .copied()
-            .flatten()
-            .and_then(|row| stages(row, focus));
-        view! {
-            <div class="said-at" class:later=later id=format!("said-{at}")>
-                {strip}{turn_view(turn, first.get_untracked(), Some(focus.shown))}
-            </div>
-        }
-        .into_any()
-    };
+    let one = move |at: usize| message(at, talk, window, focus);
     // What was said last by the instant is in view.
     let place = NodeRef::<leptos::html::Div>::new();
     Effect::new(move |_| {
@@ -152,29 +150,56 @@ fn told(talk: Arc<Talk>, cut: bool, whole: RwSignal<bool>, focus: Focus) -> AnyV
         let (_, to) = window.get();
         (!travels.get() && made.get().1 < to).then(|| {
             view! { <button class="more" on:click=move |_| limit.update(|limit| *limit += 2 * TOGETHER)>
-            {format!("Show more of {}", format::integer(count as i64))}</button> }
+            {format!("Show more of {}", format::integer(turns() as i64))}</button> }
         })
     };
-    let foot = move || {
-        let (from, to) = window.get();
-        format!(
-            "{} of {} messages",
-            format::integer((to - from) as i64),
-            format::integer(count as i64)
-        )
+    let unread = move || {
+        talk.with(|talk| talk.as_ref().is_some_and(|talk| talk.more))
+            .then(|| view! { <p class="muted">"The session says more than is read for one conversation; open its runs for the rest."</p> })
     };
-    let unread = talk.more.then(|| view! { <p class="muted">"The session says more than is read for one conversation; open its runs for the rest."</p> });
     view! {
         <div class="talk" node_ref=place tabindex="0" role="log" aria-label="Conversation">
             {earlier}
             <For each key=|at| *at children=one />
             {more}{unread}
         </div>
-        <div class="view-foot muted">{foot}
-            {cut.then(|| view! { " "<button class="fold" on:click=move |_| whole.set(true)>"load long texts whole"</button> })}
-        </div>
+        {foot(talk, window, whole)}
     }
     .into_any()
+}
+
+/// How many messages there are, and a way to have long texts whole.
+fn foot(talk: Told, window: Memo<(usize, usize)>, whole: RwSignal<bool>) -> AnyView {
+    let text = move || {
+        let (from, to) = window.get();
+        format!(
+            "{} of {} messages",
+            format::integer((to - from) as i64),
+            format::integer(talk.get().map_or(0, |talk| talk.turns.len()) as i64)
+        )
+    };
+    let cut = move || {
+        talk.with(|talk| talk.as_ref().is_some_and(|talk| talk.cut))
+            .then(|| view! { " "<button class="fold" on:click=move |_| whole.set(true)>"load long texts whole"</button> })
+    };
+    view! { <div class="view-foot muted">{text}{cut}</div> }.into_any()
+}
+
+/// The message of a place, below the stages of the turn that begins with it. It is made anew when it says
+/// something else.
+fn message(at: usize, talk: Told, window: Memo<(usize, usize)>, focus: Focus) -> AnyView {
+    let turn = Memo::new(move |_| talk.with(|talk| talk.as_ref()?.turns.get(at).cloned()));
+    let begins = move || talk.with(|talk| talk.as_ref()?.begins.get(at).copied().flatten());
+    let strip = move || begins().and_then(|row| stages(row, focus));
+    let first = untrack(|| focus.bounds().0);
+    let said = move || {
+        turn.with(|turn| {
+            turn.as_ref()
+                .map(|turn| turn_view(turn, first, Some(focus.shown)))
+        })
+    };
+    let later = move || window.with(|(_, to)| at >= *to);
+    view! { <div class="said-at" class:later=later id=format!("said-{at}")>{strip}{said}</div> }.into_any()
 }
 
 /// A turn's name and where its time went.

@@ -1,7 +1,7 @@
 //! The one timeline on which everything stands: a canvas that is drawn when the session or its place changes, and
 //! over it the playhead and the brush, which move with the hand.
 
-use super::data::{Held, ask};
+use super::data::Held;
 use super::events::look;
 use super::{Focus, metrics};
 use crate::canvas::painter::Pen;
@@ -10,7 +10,7 @@ use crate::canvas::surface;
 use crate::canvas::theme::Theme;
 use crate::canvas::waterfall::{font, measure};
 use crate::charts;
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, ask, use_fetch_while};
 use crate::pages::metrics::plain;
 use crate::pages::trace::shared::span_id;
 use crate::state::prefs::Prefs;
@@ -176,13 +176,50 @@ enum Drag {
 /// The timeline.
 pub(super) fn timeline(focus: Focus) -> AnyView {
     let canvas = NodeRef::<Canvas>::new();
-    let prefs = expect_context::<Prefs>();
     let width = RwSignal::new(0.0_f64);
-    let (zoom, skip) = (super::range("zoom_to"), param("skip"));
-    let drag = RwSignal::new(None::<Drag>);
-    let hover = RwSignal::new(None::<(f64, f64)>);
-    let (patch, replace) = (use_patch(), use_replace());
-    let playhead = focus.playhead;
+    surface::on_resize(canvas, move || {
+        if let Some(canvas) = canvas.get_untracked() {
+            let now = f64::from(canvas.client_width());
+            if width.get_untracked() != now {
+                width.set(now);
+            }
+        }
+    });
+    let zoom = super::range("zoom_to");
+    let picture = use_picture(focus, width, zoom);
+    let height = use_height(picture);
+    use_painted(canvas, picture, height);
+    let lanes = move || {
+        picture.with(|picture| {
+            picture
+                .as_ref()
+                .map_or(0, |picture| picture.held.timeline.lanes.len())
+        })
+    };
+    let replace = use_replace();
+    let typed = move |event: web_sys::KeyboardEvent| {
+        if event.key() == "Escape" && focus.playhead.at.with_untracked(Option::is_none) {
+            replace(&[("brush", None), ("zoom_to", None)]);
+        } else {
+            go_by_key(&event, focus);
+        }
+    };
+    view! {
+        <section class="panel session-timeline" aria-label="Timeline" data-lanes=move || lanes().to_string()>
+            <div class="timeline-plot" style=move || format!("height:{}px", height.get()) tabindex="0" role="slider"
+                aria-label="Instant of the session" aria-valuemin="0" aria-valuemax="100" aria-valuenow=move || percent(focus)
+                aria-valuetext=move || said(focus) on:keydown=typed>
+                {plot(canvas, picture, focus)}
+            </div>
+            {range_bar(focus, zoom, picture)}
+        </section>
+    }
+    .into_any()
+}
+
+/// What is drawn, made anew when the session, its place or what is asked for changes.
+fn use_picture(focus: Focus, width: RwSignal<f64>, zoom: Memo<Option<(i64, i64)>>) -> Drawn {
+    let skip = param("skip");
     let tokens = Memo::new_with_compare(
         move |_| {
             let sums = focus.viewed.held.with(|held| {
@@ -197,31 +234,22 @@ pub(super) fn timeline(focus: Focus) -> AnyView {
         |_, _| true,
     );
     let metric = use_metric(focus);
-    let picture = Memo::new_with_compare(
+    Memo::new_with_compare(
         move |_| {
             let width = width.get();
+            let made = (tokens.get(), metric.get());
+            let asked = (zoom.get(), skip.get());
             (width > 0.0)
-                .then(|| {
-                    Picture::of(
-                        focus,
-                        (tokens.get(), metric.get()),
-                        (zoom.get(), skip.get()),
-                        width,
-                    )
-                })
+                .then(|| Picture::of(focus, made, asked, width))
                 .flatten()
         },
         |_, _| true,
-    );
-    surface::on_resize(canvas, move || {
-        if let Some(canvas) = canvas.get_untracked() {
-            let now = f64::from(canvas.client_width());
-            if width.get_untracked() != now {
-                width.set(now);
-            }
-        }
-    });
-    let height = Memo::new(move |_| {
+    )
+}
+
+/// Height of the picture, CSS pixels.
+fn use_height(picture: Drawn) -> Memo<f64> {
+    Memo::new(move |_| {
         picture.with(|picture| {
             picture.as_ref().map_or(120.0, |picture| {
                 session::rows(
@@ -233,7 +261,12 @@ pub(super) fn timeline(focus: Focus) -> AnyView {
                 .1
             })
         })
-    });
+    })
+}
+
+/// Draws it when it changes, or the theme does.
+fn use_painted(canvas: NodeRef<Canvas>, picture: Drawn, height: Memo<f64>) {
+    let prefs = expect_context::<Prefs>();
     Effect::new(move |_| {
         prefs.drawn.track();
         height.track();
@@ -246,20 +279,28 @@ pub(super) fn timeline(focus: Focus) -> AnyView {
             }
         });
     });
+}
+
+/// The canvas, and what the pointer does on it: on the axis it moves the playhead, below it brushes, and a
+/// click selects.
+fn plot(canvas: NodeRef<Canvas>, picture: Drawn, focus: Focus) -> AnyView {
+    let drag = RwSignal::new(None::<Drag>);
+    let hover = RwSignal::new(None::<(f64, f64)>);
+    let patch = use_patch();
     let go_to = move |x: f64| {
-        if let Some(time) =
-            picture.with_untracked(|picture| picture.as_ref().map(|picture| picture.time_at(x)))
-        {
-            playhead.playing.set(false);
-            playhead.at.set(Some(time));
+        let time = picture.with_untracked(|picture| picture.as_ref().map(|picture| picture.time_at(x)));
+        if let Some(time) = time {
+            focus.playhead.playing.set(false);
+            focus.playhead.at.set(Some(time));
         }
     };
+    let place = |event: &web_sys::PointerEvent| (f64::from(event.offset_x()), f64::from(event.offset_y()));
     let pressed = move |event: web_sys::PointerEvent| {
         if event.button() != 0 {
             return;
         }
         surface::capture(&event);
-        let (x, y) = (f64::from(event.offset_x()), f64::from(event.offset_y()));
+        let (x, y) = place(&event);
         if y <= AXIS {
             drag.set(Some(Drag::Head));
             go_to(x);
@@ -268,87 +309,61 @@ pub(super) fn timeline(focus: Focus) -> AnyView {
         }
     };
     let moved = move |event: web_sys::PointerEvent| {
-        let (x, y) = (f64::from(event.offset_x()), f64::from(event.offset_y()));
+        let (x, y) = place(&event);
         match drag.get_untracked() {
             Some(Drag::Head) => go_to(x),
             Some(Drag::Brush(from, _)) => drag.set(Some(Drag::Brush(from, x))),
             None => hover.set(Some((x, y))),
         }
     };
-    let released = {
-        let patch = patch.clone();
-        move |event: web_sys::PointerEvent| {
-            let ended = drag.get_untracked();
-            drag.set(None);
-            let Some(Drag::Brush(a, b)) = ended else { return };
-            let Some(picture) = picture.get_untracked() else {
-                return;
-            };
-            if (a - b).abs() >= CLICK {
-                let (from, to) = (picture.time_at(a.min(b)), picture.time_at(a.max(b)));
-                patch(&[("brush", Some(format!("{from}-{to}")))]);
-                return;
-            }
-            match picture.at(a, f64::from(event.offset_y())) {
-                Some((Some(span), _)) => patch(&[("span", Some(span)), ("run", None)]),
-                _ => go_to(a),
-            }
-        }
-    };
-    let typed = move |event: web_sys::KeyboardEvent| {
-        if event.ctrl_key() || event.meta_key() || event.alt_key() {
+    let released = move |event: web_sys::PointerEvent| {
+        let ended = drag.get_untracked();
+        drag.set(None);
+        let (Some(Drag::Brush(a, b)), Some(picture)) = (ended, picture.get_untracked()) else {
+            return;
+        };
+        if (a - b).abs() >= CLICK {
+            let (from, to) = (picture.time_at(a.min(b)), picture.time_at(a.max(b)));
+            patch(&[("brush", Some(format!("{from}-{to}")))]);
             return;
         }
-        let (first, last) = focus.bounds();
-        let at = playhead.at.get_untracked();
-        let by = |parts: i64| {
-            let step = (last.saturating_sub(first) / parts).max(1);
-            if event.shift_key() {
-                step.saturating_mul(10)
-            } else {
-                step
-            }
-        };
-        let to = match event.key().as_str() {
-            "ArrowLeft" => Some(at.unwrap_or(last).saturating_sub(by(200))),
-            "ArrowRight" => Some(at.unwrap_or(first).saturating_add(by(200))),
-            "Home" => Some(first),
-            "End" => Some(last),
-            "Escape" if at.is_some() => None,
-            "Escape" => {
-                replace(&[("brush", None), ("zoom_to", None)]);
-                return;
-            }
-            _ => return,
-        };
-        event.prevent_default();
-        event.stop_propagation();
-        playhead.playing.set(false);
-        playhead.at.set(to.map(|to| to.clamp(first, last)));
-    };
-    let lanes = move || {
-        picture.with(|picture| {
-            picture
-                .as_ref()
-                .map_or(0, |picture| picture.held.timeline.lanes.len())
-        })
+        match picture.at(a, place(&event).1) {
+            Some((Some(span), _)) => patch(&[("span", Some(span)), ("run", None)]),
+            _ => go_to(a),
+        }
     };
     view! {
-        <section class="panel session-timeline" aria-label="Timeline" data-lanes=move || lanes().to_string()>
-            <div class="timeline-plot" style=move || format!("height:{}px", height.get()) tabindex="0" role="slider"
-                aria-label="Instant of the session" aria-valuemin="0" aria-valuemax="100" aria-valuenow=move || percent(focus)
-                aria-valuetext=move || said(focus) on:keydown=typed>
-                <canvas node_ref=canvas aria-hidden="true" on:pointerdown=pressed on:pointermove=moved
-                    on:pointerup=released on:pointerleave=move |_| hover.set(None)
-                    on:pointercancel=move |_| drag.set(None)></canvas>
-                {move || brushed(picture, focus, drag)}
-                {head_line(picture, focus)}
-                {move || tip(picture, hover)}
-            </div>
-            {range_bar(focus, zoom, picture)}
-        </section>
+        <canvas node_ref=canvas aria-hidden="true" on:pointerdown=pressed on:pointermove=moved
+            on:pointerup=released on:pointerleave=move |_| hover.set(None)
+            on:pointercancel=move |_| drag.set(None)></canvas>
+        {move || brushed(picture, focus, drag)}
+        {head_line(picture, focus)}
+        {move || tip(picture, hover)}
     }
     .into_any()
+}
+
+/// Moves the playhead by a key: a step, to either end, or away.
+fn go_by_key(event: &web_sys::KeyboardEvent, focus: Focus) {
+    if event.ctrl_key() || event.meta_key() || event.alt_key() {
+        return;
+    }
+    let (first, last) = untrack(|| focus.bounds());
+    let at = focus.playhead.at.get_untracked();
+    let parts = if event.shift_key() { 20 } else { 200 };
+    let step = (last.saturating_sub(first) / parts).max(1);
+    let to = match event.key().as_str() {
+        "ArrowLeft" => Some(at.unwrap_or(last).saturating_sub(step)),
+        "ArrowRight" => Some(at.unwrap_or(first).saturating_add(step)),
+        "Home" => Some(first),
+        "End" => Some(last),
+        "Escape" => None,
+        _ => return,
+    };
+    event.prevent_default();
+    event.stop_propagation();
+    focus.playhead.playing.set(false);
+    focus.playhead.at.set(to.map(|to| to.clamp(first, last)));
 }
 
 fn paint(canvas: &web_sys::HtmlCanvasElement, picture: &Picture) {
@@ -502,8 +517,24 @@ fn use_metric(focus: Focus) -> Memo<Option<Arc<Measured>>> {
             let detail =
                 ask::<MetricDetail>(path, metrics::asked(&which, metrics::SERIES), origin, abort).await?;
             let data = charts::metric(&detail, charts::Show::Increase, plain);
-            Ok(data.map(|data| Arc::new(Measured { name, data })))
+            Ok(data.map(|data| Arc::new(measured(name, &data))))
         },
     );
     Memo::new_with_compare(move |_| measured.value.get().flatten(), |_, _| true)
+}
+
+/// A metric as the picture takes it.
+fn measured(name: String, data: &charts::Data) -> Measured {
+    let extent = metrics::extent(data);
+    let points = |series: &charts::Series| {
+        let values = series.values.iter().enumerate();
+        let known = values.filter_map(|(step, value)| Some((data.moment(step as f64), (*value)?)));
+        known.collect()
+    };
+    Measured {
+        name,
+        series: data.series.iter().map(points).collect(),
+        extent,
+        most: (data.format)(extent.1),
+    }
 }

@@ -1,7 +1,7 @@
 //! Plays the session: the playhead moves by the clock, as fast as is asked.
 
 use super::Focus;
-use crate::state::keys::{Going, typing};
+use crate::state::keys::{Going, is_taken};
 use leptos::ev::keydown;
 use leptos::prelude::*;
 use meshscope_layout::format;
@@ -24,15 +24,25 @@ pub(super) fn transport(focus: Focus) -> AnyView {
     let playhead = focus.playhead;
     let toggle = Callback::new(move |()| toggle(focus));
     use_key(toggle);
+    use_clock(focus);
     let chosen = RwSignal::new(SPEEDS.len() - 1);
-    Effect::new(move |_| {
+    let speed = Memo::new(move |_| {
         let (_, speed) = SPEEDS.get(chosen.get()).copied().unwrap_or(("", 1.0));
         let (first, last) = focus.bounds();
         let fitted = last.saturating_sub(first) as f64 / FITTED;
-        playhead.speed.set(if speed > 0.0 { speed } else { fitted });
+        if speed > 0.0 { speed } else { fitted }
+    });
+    Effect::new(move |_| playhead.speed.set(speed.get()));
+    // A recording that is to be heard chooses another.
+    Effect::new(move |_| {
+        let now = playhead.speed.get();
+        let known = SPEEDS.iter().position(|(_, speed)| *speed == now);
+        if let Some(at) = known.filter(|_| now != speed.get_untracked()) {
+            chosen.set(at);
+        }
     });
     let options = SPEEDS.iter().enumerate().map(|(at, (title, _))| {
-        view! { <option value=at.to_string() selected=at == SPEEDS.len() - 1>{*title}</option> }
+        view! { <option value=at.to_string() prop:selected=move || chosen.get() == at>{*title}</option> }
     });
     let choose = move |event| {
         if let Ok(at) = event_target_value(&event).parse::<usize>() {
@@ -92,14 +102,26 @@ fn toggle(focus: Focus) {
         .filter(|at| (first..last).contains(at));
     playhead.at.set(Some(at.unwrap_or(first)));
     playhead.playing.set(true);
-    step(focus, js_sys::Date::now());
 }
 
-/// Moves on by what has passed since `before`, ms, with each frame for as long as it plays.
-fn step(focus: Focus, before: f64) {
+/// Lets the playhead move for as long as it plays, whoever made it play: the bar, a key, or a recording.
+fn use_clock(focus: Focus) {
+    let runs = StoredValue::new(0_u32);
+    Effect::new(move |_| {
+        let playing = focus.playhead.playing.get();
+        runs.update_value(|runs| *runs = runs.wrapping_add(1));
+        if playing {
+            step(focus, (runs, runs.get_value()), js_sys::Date::now());
+        }
+    });
+}
+
+/// Moves on by what has passed since `before`, ms, with each frame for as long as it plays and this is the
+/// latest of the `runs`: two of them would play twice as fast.
+fn step(focus: Focus, (runs, mine): (StoredValue<u32>, u32), before: f64) {
     request_animation_frame(move || {
         let playhead = focus.playhead;
-        if playhead.playing.try_get_untracked() != Some(true) {
+        if playhead.playing.try_get_untracked() != Some(true) || runs.try_get_value() != Some(mine) {
             return;
         }
         let now = js_sys::Date::now();
@@ -114,7 +136,7 @@ fn step(focus: Focus, before: f64) {
         if at >= last {
             playhead.playing.set(false);
         } else {
-            step(focus, now);
+            step(focus, (runs, mine), now);
         }
     });
 }
@@ -123,15 +145,9 @@ fn step(focus: Focus, before: f64) {
 fn use_key(toggle: Callback<()>) {
     let going = use_context::<Going>();
     let handle = window_event_listener(keydown, move |event| {
-        use wasm_bindgen::JsCast as _;
         let plain = !event.ctrl_key() && !event.meta_key() && !event.alt_key();
         let taken = event.default_prevented() || going.is_some_and(|going| going.0.get_value());
-        let target = event
-            .target()
-            .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-        let button =
-            target.is_some_and(|element| element.tag_name() == "BUTTON" || element.tag_name() == "A");
-        if plain && !taken && !button && !typing(&event) && event.key() == " " {
+        if plain && !taken && !is_taken(&event) && event.key() == " " {
             event.prevent_default();
             toggle.run(());
         }

@@ -1,7 +1,9 @@
 //! The table of sessions: its columns can be chosen, and most of them order the list.
 
-use super::{cost, short_id, some_of, tokens};
+use super::short_id;
 use crate::components::badge::{Blocked, Errors, Interrupted, Status, SystemBadge};
+use crate::components::figures::{money, some_of, tokens};
+use crate::components::menu::Menu;
 use crate::components::sparkline::Sparkline;
 use crate::components::time_text::TimeText;
 use crate::pages::traces::use_picks;
@@ -128,19 +130,11 @@ impl Chosen {
             .into_any()
         };
         let items = move || {
-            open.get().then(|| {
-                let items: Vec<AnyView> = COLUMNS.iter().enumerate().map(item.clone()).collect();
-                view! { <div class="menu column-menu" role="group" aria-label="Columns">{items}</div> }
-            })
+            let items: Vec<AnyView> = COLUMNS.iter().enumerate().map(item.clone()).collect();
+            view! { <div class="column-menu" role="group" aria-label="Columns">{items}</div> }.into_any()
         };
-        view! {
-            <div class="menu-of">
-                <button class="pill" id="columns" aria-haspopup="true" aria-expanded=move || open.get().to_string()
-                    on:click=move |_| open.update(|open| *open = !*open)>"Columns \u{25be}"</button>
-                {items}
-            </div>
-        }
-        .into_any()
+        view! { <Menu label="Columns \u{25be}" id="columns" class="pill" open items=Box::new(items) /> }
+            .into_any()
     }
 }
 
@@ -166,8 +160,7 @@ fn cell(word: &str, s: &Session) -> AnyView {
         "logs" => number(format::integer(i64::from(s.logs))),
         "tokens" => number(tokens(s.tokens.total)),
         "cost" => {
-            let called = s.tokens.total.is_some() || s.cost_pico_usd.is_some();
-            let money = if called { cost(s.cost_pico_usd, s.unpriced_calls > 0) } else { dash() };
+            let money = money(s.tokens.total, s.cost_pico_usd, s.unpriced_calls > 0);
             let unknown = s.cost_pico_usd.is_none();
             view! { <td class="num" class:muted=unknown>{money}</td> }.into_any()
         }
@@ -214,43 +207,61 @@ fn head(column: &'static Column, sort: Memo<Option<String>>) -> AnyView {
     view! { <th class:num=column.number aria-sort=order><button on:click=change>{column.title}{mark}</button></th> }.into_any()
 }
 
-/// The table.
-pub(super) fn table(sessions: Vec<Session>, columns: Memo<Chosen>) -> AnyView {
+/// The table. A row stays for as long as its session is listed; what it shows follows.
+pub(super) fn table(sessions: Memo<Vec<Session>>, columns: Memo<Chosen>) -> AnyView {
     let sort = param("sort");
     let (href, pick) = (use_href(), use_picks());
-    let sessions = StoredValue::new(sessions);
     let heads = move || {
         let chosen = columns.get();
         let shown = COLUMNS.iter().enumerate().filter(|(at, _)| chosen.has(*at));
         shown.map(|(_, column)| head(column, sort)).collect_view()
     };
-    let row = move |s: &Session, chosen: Chosen| {
-        let to = href(&format!("/sessions/{}", encode(&s.session_id)));
-        let (title, whole) = (s.title.clone(), s.session_id.clone());
-        let pick = pick(encode(&s.session_id), &s.title);
-        // Two sessions of one agent have one title: their ids tell them apart.
-        let short = short_id(&s.session_id);
-        let id = (!s.title.contains(&short)).then(|| view! { <span class="id">{short}</span> });
-        let shown = COLUMNS.iter().enumerate().filter(|(at, _)| chosen.has(*at));
-        let cells: Vec<AnyView> = shown.map(|(_, column)| cell(column.word, s)).collect();
-        view! {
-            <tr>
-                <td class="pick">{pick}</td>
-                <td class="title" title=whole><A href=to>{title}</A>" "{id}</td>
-                {cells}
-            </tr>
+    let key = |s: &Session| (s.project.clone(), s.session_id.clone());
+    let each = move || sessions.with(|sessions| sessions.iter().map(key).collect::<Vec<_>>());
+    let row = move |mine: (String, String)| {
+        let session = Memo::new(move |_| {
+            sessions.with(|sessions| {
+                sessions
+                    .iter()
+                    .find(|s| (&s.project, &s.session_id) == (&mine.0, &mine.1))
+                    .cloned()
+            })
+        });
+        let (href, pick) = (href.clone(), pick.clone());
+        move || {
+            let chosen = columns.get();
+            session.with(|s| s.as_ref().map(|s| row(s, chosen, &href, &pick)))
         }
-        .into_any()
-    };
-    let rows = move || {
-        let chosen = columns.get();
-        sessions.with_value(|sessions| sessions.iter().map(|s| row(s, chosen)).collect_view())
     };
     view! {
         <table class="list sessions">
             <thead><tr><th class="pick"><span class="visually-hidden">"Compare"</span></th><th>"Session"</th>{heads}</tr></thead>
-            <tbody>{rows}</tbody>
+            <tbody><For each key=|mine| mine.clone() children=row /></tbody>
         </table>
+    }
+    .into_any()
+}
+
+fn row(
+    s: &Session,
+    chosen: Chosen,
+    href: &dyn Fn(&str) -> String,
+    pick: &dyn Fn(String, &str) -> AnyView,
+) -> AnyView {
+    let to = href(&format!("/sessions/{}", encode(&s.session_id)));
+    let (title, whole) = (s.title.clone(), s.session_id.clone());
+    let pick = pick(encode(&s.session_id), &s.title);
+    // Two sessions of one agent have one title: their ids tell them apart.
+    let short = short_id(&s.session_id);
+    let id = (!s.title.contains(&short)).then(|| view! { <span class="id">{short}</span> });
+    let shown = COLUMNS.iter().enumerate().filter(|(at, _)| chosen.has(*at));
+    let cells: Vec<AnyView> = shown.map(|(_, column)| cell(column.word, s)).collect();
+    view! {
+        <tr>
+            <td class="pick">{pick}</td>
+            <td class="title" title=whole><A href=to>{title}</A>" "{id}</td>
+            {cells}
+        </tr>
     }
     .into_any()
 }

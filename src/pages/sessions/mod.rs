@@ -6,6 +6,7 @@ mod filters;
 mod pair;
 
 use crate::client::{self, Fetch, use_fetch};
+use crate::components::figures::{money, tokens};
 use crate::components::onboarding::Onboarding;
 use crate::components::states::Fetched;
 use crate::components::top_bar::{scoped, scoped_params};
@@ -65,23 +66,39 @@ pub(crate) fn SessionsPage() -> impl IntoView {
     let heard = Heard::of(sessions);
     let columns = use_columns();
     let filtered = move || asked.with(|asked| !asked.0.is_empty());
-    let content = move |page: &Page| {
-        if page.sessions.is_empty() && !filtered() {
-            return view! { <Onboarding what="sessions" /> }.into_any();
+    let none = move |page: &Page| {
+        match (page.sessions.is_empty(), filtered()) {
+        (false, _) => ().into_any(),
+        (true, false) => view! { <Onboarding what="sessions" /> }.into_any(),
+        (true, true) => {
+            view! { <div class="empty"><h2>"No session is like this"</h2><p>"Take a filter away, or show a longer time."</p></div> }
+                .into_any()
         }
-        if page.sessions.is_empty() {
-            return view! { <div class="empty"><h2>"No session is like this"</h2><p>"Take a filter away, or show a longer time."</p></div> }
-                .into_any();
-        }
-        let more = page.next_cursor.is_some();
-        let more = more.then(|| {
+    }
+    };
+    // The list stays when it is asked for again: what has the focus keeps it.
+    let all = Memo::new(move |_| {
+        let all = |page: &Page| page.sessions.clone();
+        sessions
+            .value
+            .with(|page| page.as_ref().map(all).unwrap_or_default())
+    });
+    let any = Memo::new(move |_| all.with(|all| !all.is_empty()));
+    let goes_on = Memo::new(move |_| {
+        let next = |page: &Page| page.next_cursor.is_some();
+        sessions.value.with(|page| page.as_ref().is_some_and(next))
+    });
+    let more = move || {
+        goes_on.get().then(|| {
             view! { <button class="more" on:click=move |_| limit.update(|n| *n += PAGE)>"Show more"</button> }.into_any()
-        });
+        })
+    };
+    let list = move || {
         view! {
             <div class="panel scroll">
                 {sums(totals)}
                 {pair::picked()}
-                {table(page.sessions.clone(), columns)}
+                {table(all, columns)}
                 {more}
             </div>
         }
@@ -107,7 +124,8 @@ pub(crate) fn SessionsPage() -> impl IntoView {
             {Chosen::menu(columns)}
         </div>
         {filters(heard)}
-        <Fetched fetch=sessions what="sessions" content />
+        <Fetched fetch=sessions what="sessions" content=none />
+        {move || any.get().then(list)}
     }
 }
 
@@ -134,7 +152,10 @@ fn sums(totals: Fetch<SessionTotals>) -> AnyView {
                 figure("spans", format::integer(t.spans)),
                 figure("logs", format::integer(t.logs)),
                 figure("tokens", tokens(t.tokens.total)),
-                figure("cost", cost(t.cost_pico_usd, t.unpriced_calls > 0)),
+                figure(
+                    "cost",
+                    money(t.tokens.total, t.cost_pico_usd, t.unpriced_calls > 0),
+                ),
             ];
             let trouble = [
                 ("failed", i64::from(t.failed)),
@@ -184,34 +205,8 @@ pub(crate) fn Switch(name: &'static str, label: &'static str) -> impl IntoView {
     view! { <button class="pill" class:on=on aria-pressed=move || on().to_string() on:click=toggle>{label}</button> }
 }
 
-/// Names as `a, b +2`.
-pub(crate) fn some_of(names: &[String]) -> String {
-    let shown: Vec<&str> = names.iter().take(2).map(String::as_str).collect();
-    let more = names.len().saturating_sub(2);
-    if more > 0 {
-        format!("{} +{more}", shown.join(", "))
-    } else {
-        shown.join(", ")
-    }
-}
-
 /// The first characters of an id, enough to tell it from its neighbours.
 fn short_id(id: &str) -> String {
     let uuid = id.len() >= 32 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     id.chars().take(if uuid { 8 } else { 14 }).collect()
-}
-
-/// Tokens, or a dash when none are known.
-pub(crate) fn tokens(total: Option<i64>) -> String {
-    total.map_or_else(|| "\u{2013}".to_owned(), format::count)
-}
-
-/// Cost, "unknown" when there is none, and `≥` when some calls have no price.
-pub(crate) fn cost(cost: Option<i64>, unpriced: bool) -> String {
-    let lower = if unpriced && cost.is_some() {
-        "\u{2265} "
-    } else {
-        ""
-    };
-    format!("{lower}{}", format::cost_or_unknown(cost))
 }

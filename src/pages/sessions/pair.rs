@@ -1,9 +1,8 @@
 //! Two sessions beside each other: how their figures differ, and their runs in pairs to be compared.
 
-use super::{cost, tokens};
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, ask, use_fetch_while};
+use crate::components::figures::{money, tokens};
 use crate::components::states::Fetched;
-use crate::pages::session::data::ask;
 use crate::pages::traces::picks;
 use crate::state::{param, use_href, use_patch};
 use leptos::prelude::*;
@@ -98,7 +97,7 @@ fn beside(a: &SessionDetail, b: &SessionDetail) -> AnyView {
         ),
         figure(
             "Cost",
-            texts(&|s| cost(s.cost_pico_usd, s.unpriced_calls > 0)),
+            texts(&|s| money(s.tokens.total, s.cost_pico_usd, s.unpriced_calls > 0)),
             pair(&|s| s.cost_pico_usd),
         ),
         figure("Failed spans", errors.0, errors.1),

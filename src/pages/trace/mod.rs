@@ -16,11 +16,11 @@ mod table;
 pub(crate) mod talk;
 pub(crate) mod waterfall;
 
-use super::sessions::{cost, tokens};
 use crate::client;
 use crate::components::badge::{Blocked, Errors};
 use crate::components::copy::Copy;
 use crate::components::fact::Fact;
+use crate::components::figures::{money, tokens};
 use crate::state::keys::{Going, typing};
 use crate::state::{param, use_href, use_patch};
 use critical::CriticalView;
@@ -91,11 +91,7 @@ fn Header(loaded: Arc<Loaded>) -> impl IntoView {
         .first_token
         .map_or_else(|| "\u{2013}".to_owned(), format::duration);
     let t = facts.totals;
-    let money = if t.calls == 0 && t.cost.is_none() {
-        "\u{2013}".to_owned()
-    } else {
-        cost(t.cost, t.unpriced_calls > 0)
-    };
+    let money = money(t.total_tokens, t.cost, t.unpriced_calls > 0);
     let partial = (!tree.is_complete(columns)).then(
         || view! { <span class="badge" title="A root, a parent or an end is missing">"incomplete"</span> },
     );

@@ -232,15 +232,6 @@ fn outcome_view(outcome: &Outcome, shown: Option<Shown>) -> AnyView {
         let choose = move |_| shown.select.run(Some(span.to_string()));
         view! { <button class="fold" on:click=choose>"its span"</button> }
     });
-    // Within a session that is looked at as of an instant, what came later is not there yet.
-    let ends = outcome.span_id.zip(shown).and_then(|(span, shown)| {
-        shown.loaded.with_untracked(|loaded| {
-            let loaded = loaded.as_ref()?;
-            let row = loaded.tree.row_of(&loaded.columns, span.as_u64())?;
-            Some(loaded.columns.end_time(row as usize))
-        })
-    });
-    let later = use_context::<Playhead>().zip(ends);
     // Of one span alone it is not known what others answered.
     if nothing && shown.is_none() {
         return ().into_any();
@@ -250,10 +241,19 @@ fn outcome_view(outcome: &Outcome, shown: Option<Shown>) -> AnyView {
     } else {
         "answers "
     };
+    // Within a session that is looked at as of an instant, what came later is not there yet.
+    let place = use_context::<Playhead>().zip(outcome.span_id.zip(shown));
     let later = move || {
-        later
-            .as_ref()
-            .is_some_and(|(playhead, ends)| !playhead.has_passed(*ends))
+        place.is_some_and(|(playhead, (span, shown))| {
+            playhead.at.with(Option::is_some)
+                && shown.loaded.with(|loaded| {
+                    let ends = loaded.as_ref().and_then(|loaded| {
+                        let row = loaded.tree.row_of(&loaded.columns, span.as_u64())?;
+                        Some(loaded.columns.end_time(row as usize))
+                    });
+                    ends.is_some_and(|ends| !playhead.has_passed(ends))
+                })
+        })
     };
     view! { <div class="outcome" class:later=later><div class="muted">{word}{span}</div>{error}{result}{note}</div> }.into_any()
 }

@@ -3,8 +3,8 @@
 use super::measure::{NOTHING, whole};
 use super::over_time::spark;
 use crate::client::Fetch;
+use crate::components::figures::cost;
 use crate::components::sparkline::Trend;
-use crate::pages::sessions::cost;
 use crate::state::{use_href, use_patch};
 use leptos::prelude::*;
 use leptos_router::components::A;

@@ -27,6 +27,11 @@ pub(super) struct Todo {
     pub play: bool,
 }
 
+/// Whether a recording is heard at a speed: at others it is only dragged along.
+pub(super) fn is_heard(speed: f64) -> bool {
+    SPEEDS.contains(&speed)
+}
+
 /// What a recording at second `current` of `length` is to do.
 pub(super) fn follow(head: Head, current: f64, length: Option<f64>) -> Todo {
     let rest = Todo {
@@ -35,7 +40,7 @@ pub(super) fn follow(head: Head, current: f64, length: Option<f64>) -> Todo {
     };
     let Some(at) = head.at else { return rest };
     let inside = at >= 0.0 && length.is_none_or(|length| at < length);
-    let play = inside && head.playing && SPEEDS.contains(&head.speed);
+    let play = inside && head.playing && is_heard(head.speed);
     let target = at.max(0.0).min(length.unwrap_or(f64::MAX));
     let away = (current - target).abs();
     let may = if play { DRIFT * head.speed.max(1.0) } else { STILL };

@@ -5,7 +5,7 @@ mod player;
 mod upload;
 mod wave;
 
-use crate::client::{self, use_fetch_while};
+use crate::client::{self, Fetch, use_fetch_while};
 use crate::components::remover::remover;
 use crate::components::states::States;
 use crate::components::time_text::clock;
@@ -35,14 +35,9 @@ pub(crate) fn Recordings(session: String, project: String) -> AnyView {
         move || uploading.get_untracked(),
         |place: Place, abort| async move { place.list(abort.as_ref()).await },
     );
-    // A player is made when its recording is new or ready, not each time the list is asked for.
     let shown = Memo::new(move |_| list.value.get());
     Effect::new(move |_| {
-        let unfinished = |list: &Option<Vec<Recording>>| {
-            list.iter()
-                .flatten()
-                .any(|one| one.state == RecordingState::Uploading)
-        };
+        let unfinished = |list: &Option<Vec<Recording>>| list.iter().flatten().any(|one| !is_ready(one));
         uploading.set(shown.with(unfinished));
     });
     let problem = RwSignal::new(None::<Problem>);
@@ -53,40 +48,54 @@ pub(crate) fn Recordings(session: String, project: String) -> AnyView {
             list.retry();
         });
     });
-    let players = move || {
-        let all = shown.get().unwrap_or_default();
-        all.iter().map(|one| row(one, head, remove)).collect::<Vec<_>>()
+    // A player is made when its recording is new or ready, not when a byte of another has come: it would fall
+    // silent.
+    let each = move || shown.get().unwrap_or_default();
+    let key = |one: &Recording| (one.recording_id.clone(), is_ready(one));
+    let row = move |one: Recording| {
+        if is_ready(&one) {
+            player(&one, head, remove)
+        } else {
+            unfinished(&one, shown, remove)
+        }
     };
     let empty = move || shown.with(|list| list.as_ref().is_some_and(Vec::is_empty));
     view! {
         <div class="recordings">
             <States fetch=list what="recordings" />
-            {move || players()}
+            <For each key children=row />
             {move || empty().then(|| view! {
                 <div class="empty"><h2>"No recordings of this session"</h2>
                     <p class="muted">"Audio, video and screen share can be uploaded here, or sent by the agent: POST /api/v1/sessions/ID/recordings"</p></div>
             }.into_any())}
-            {drop_zone(place, head, problem, Callback::new(move |()| list.retry()))}
+            {drop_zone(place, head, problem, list)}
         </div>
     }
     .into_any()
 }
 
-fn row(one: &Recording, head: Playhead, remove: Callback<String>) -> AnyView {
-    if one.state == RecordingState::Ready {
-        return player(one, head, remove);
-    }
-    let bytes = |bytes: Option<u64>| format::bytes(bytes.unwrap_or(0));
-    let there = format!(
-        "{} of {} are there",
-        bytes(one.received_bytes),
-        bytes(one.size_bytes)
-    );
+fn is_ready(one: &Recording) -> bool {
+    one.state == RecordingState::Ready
+}
+
+/// One that is not all there yet: how much of it is, as the list says it.
+fn unfinished(one: &Recording, list: Memo<Option<Vec<Recording>>>, remove: Callback<String>) -> AnyView {
+    let (id, size) = (one.recording_id.clone(), one.size_bytes);
+    let there = move || {
+        let received = list.with(|list| {
+            let mine = list.iter().flatten().find(|one| one.recording_id == id);
+            mine.and_then(|one| one.received_bytes)
+        });
+        let [received, size] = [received, size].map(|bytes| format::bytes(bytes.unwrap_or(0)));
+        format!(
+            "{received} of {size} are there: when it stands still, drop the same file again and it goes on"
+        )
+    };
     view! {
         <div class="recording">
             <div class="recording-head">
                 <strong class="clip">{title(one)}</strong>
-                <span class="muted">{there}": when it stands still, drop the same file again and it goes on"</span>
+                <span class="muted">{there}</span>
                 <span class="grow"></span>
                 {remover(one.recording_id.clone(), remove)}
             </div>
@@ -100,7 +109,7 @@ fn drop_zone(
     place: StoredValue<Place>,
     head: Playhead,
     problem: RwSignal<Option<Problem>>,
-    done: Callback<()>,
+    list: Fetch<Vec<Recording>>,
 ) -> AnyView {
     let (over, screen) = (RwSignal::new(false), RwSignal::new(false));
     let participant = RwSignal::new(String::new());
@@ -118,9 +127,10 @@ fn drop_zone(
                 sent.try_set(Some((there, size)));
             };
             let ended = place.send(&file, &new, &told).await;
+            // The page may have been left meanwhile.
             problem.try_set(ended.err());
             sent.try_set(None);
-            done.run(());
+            list.retry();
         });
     };
     let dropped = move |event: web_sys::DragEvent| {

@@ -1,6 +1,6 @@
 //! One recording: a picture or a waveform that follows the playhead and moves it.
 
-use super::follow::{Head, follow};
+use super::follow::{Head, follow, is_heard};
 use super::wave;
 use crate::canvas::surface;
 use crate::client;
@@ -55,11 +55,15 @@ impl Play {
             .is_some_and(|at| at >= 0.0 && length.is_none_or(|length| at < length))
     }
 
-    /// Plays on from where the playhead is, or from the beginning where it is elsewhere.
+    /// Plays on from where the playhead is, or from the beginning where it is elsewhere; as it happened, where
+    /// nothing would be heard at the speed that is chosen.
     fn toggle(self) {
         let playing = self.head.playing.get_untracked();
         if !playing && !untrack(move || self.is_inside()) {
             self.go_to(0.0);
+        }
+        if !playing && !is_heard(self.head.speed.get_untracked()) {
+            self.head.speed.set(1.0);
         }
         self.head.playing.set(!playing);
     }

@@ -43,14 +43,8 @@ pub(super) fn draw(canvas: &HtmlCanvasElement, peaks: &[f32], part: Option<f64>)
     let passed = part.map(|part| part * width);
     let columns = (width / 3.0).floor().max(1.0) as usize;
     let mut before = None;
-    for column in 0..columns {
+    for (column, loud) in wave::peaks(peaks, columns).into_iter().enumerate() {
         let x = column as f64 * 3.0;
-        let (from, to) = (
-            column * peaks.len() / columns,
-            (column + 1) * peaks.len() / columns,
-        );
-        let part = peaks.get(from..to.max(from + 1)).unwrap_or_default();
-        let loud = part.iter().copied().fold(0.0, f32::max);
         let tall = (f64::from(loud) * (height - 4.0)).max(2.0);
         let is_passed = passed.is_some_and(|passed| x < passed);
         if before != Some(is_passed) {

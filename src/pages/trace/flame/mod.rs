@@ -188,7 +188,10 @@ fn Surface(shown: Shown, by_name: Memo<bool>) -> impl IntoView {
     let figures = RwSignal::new((0_usize, 0_usize));
     let waiting = StoredValue::new(false);
     let frame = move || {
-        waiting.set_value(false);
+        // A value comes back where the page was left meanwhile.
+        if waiting.try_set_value(false).is_some() {
+            return;
+        }
         let Some(canvas) = place.get_untracked() else {
             return;
         };

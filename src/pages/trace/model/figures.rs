@@ -1,7 +1,7 @@
 //! Columns of figures beside the waterfall: what a span and all below it used, and its time.
 
 use super::super::load::Loaded;
-use crate::pages::sessions::cost;
+use crate::components::figures::cost;
 use meshscope_analysis::{Group, own_time};
 use meshscope_layout::format;
 use meshscope_model::SpanColumns;
