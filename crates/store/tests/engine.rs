@@ -571,9 +571,11 @@ fn logs_are_of_the_session_that_is_known_now() {
     let store = DuckDb::in_memory().unwrap();
     let log = |trace: Option<u8>, fallback: &str, start_ms: i64| {
         let plain = span(trace.unwrap_or(9), 1, start_ms).span;
-        let mut origin = meshscope_model::Origin::default();
-        origin.project = Some("default".to_owned());
-        origin.fallback_session = Some(fallback.to_owned());
+        let origin = meshscope_model::Origin {
+            project: Some("default".to_owned()),
+            fallback_session: Some(fallback.to_owned()),
+            ..meshscope_model::Origin::default()
+        };
         meshscope_model::LogEntry {
             record: meshscope_model::LogRecord {
                 resource: plain.resource,
