@@ -4,7 +4,7 @@
 
 use meshscope_api::session::SessionStatus;
 use meshscope_api::{ListQuery, Session};
-use meshscope_api::{LogQuery, SeriesQuery, TimeRange, UsageGroupBy, UsageQuery};
+use meshscope_api::{LogQuery, Params, SeriesQuery, SessionLogQuery, TimeRange, UsageGroupBy, UsageQuery};
 use meshscope_model::{AttributeValue, Batch, KeyValue, Operation, SpanEntry, System, Tokens, Usage};
 use meshscope_store::writer::{WriteError, Writer};
 use meshscope_store::{DuckDb, Options, Store, StoreError};
@@ -591,6 +591,76 @@ fn a_session_that_is_named_after_a_restart_takes_what_came_before_with_it() {
         assert!(all.contains(&(session.to_owned(), spans)), "{all:?}");
         assert_eq!(all.len(), 2, "that of the other trace beside it: {all:?}");
     }
+}
+
+#[test]
+fn logs_are_of_the_session_that_is_known_now() {
+    let store = DuckDb::in_memory().unwrap();
+    let log = |trace: Option<u8>, fallback: &str, start_ms: i64| {
+        let plain = span(trace.unwrap_or(9), 1, start_ms).span;
+        let origin = meshscope_model::Origin {
+            project: Some("default".to_owned()),
+            fallback_session: Some(fallback.to_owned()),
+            ..meshscope_model::Origin::default()
+        };
+        meshscope_model::LogEntry {
+            record: meshscope_model::LogRecord {
+                resource: plain.resource,
+                scope: plain.scope,
+                time: plain.start_time,
+                observed_time: 0,
+                severity_number: 9,
+                severity_text: String::new(),
+                body: AttributeValue::from(format!("at {start_ms}")),
+                attributes: plain.attributes,
+                dropped_attributes_count: 0,
+                flags: 0,
+                trace_id: trace.map(|_| plain.trace_id),
+                span_id: None,
+                event_name: String::new(),
+            },
+            origin,
+            identity: None,
+        }
+    };
+    // One far from the others, and one whose trace tells its session later.
+    let logs = vec![
+        log(None, "far", 1_000),
+        log(None, "far", 90_000_000_000),
+        log(Some(7), "far", 2_000),
+    ];
+    let batch_of = |logs| Batch {
+        logs,
+        ..Batch::default()
+    };
+    store.write(&[batch_of(logs)]).unwrap();
+    let bodies = |session: &str| {
+        let brief = SessionLogQuery::read(&Params::parse("")).unwrap();
+        let brief = store.session_logs("default", session, &brief).unwrap().logs;
+        let query = LogQuery {
+            session: Some(session.to_owned()),
+            range: TimeRange::ALL,
+            limit: 100,
+            ..LogQuery::default()
+        };
+        let mut logs = store.logs(&query, NOW).unwrap().logs;
+        logs.reverse();
+        let texts: Vec<String> = brief.into_iter().map(|log| log.text).collect();
+        let bodies: Vec<_> = logs
+            .into_iter()
+            .map(|log| log.body.as_str().map(str::to_owned))
+            .collect();
+        assert_eq!(bodies, texts.iter().cloned().map(Some).collect::<Vec<_>>());
+        texts
+    };
+    assert_eq!(bodies("far"), ["at 1000", "at 2000", "at 90000000000"]);
+    let mut named = span(7, 1, 500_000);
+    named.facts.origin.project = Some("default".to_owned());
+    named.facts.origin.session = Some("near".to_owned());
+    store.write(&[batch(vec![named])]).unwrap();
+    assert_eq!(bodies("far"), ["at 1000", "at 90000000000"]);
+    assert_eq!(bodies("near"), ["at 2000"]);
+    assert!(bodies("nobody").is_empty());
 }
 
 #[test]

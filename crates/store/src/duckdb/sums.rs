@@ -13,7 +13,7 @@
 
 use super::append::Columns;
 use super::usage::classes::{self, Classes};
-use super::{DuckDb, Writing, engine_error, lock, read};
+use super::{DuckDb, Writing, engine_error, lock, read, write};
 use crate::StoreError;
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
@@ -134,34 +134,32 @@ impl DuckDb {
 impl Writing {
     /// One step, if it is time; true when there may be another.
     fn sum_up(&mut self) -> Result<bool, StoreError> {
-        let since = upto(&self.connection)?.unwrap_or(-1);
-        let fresh = self.sequence - since;
+        let connection = &self.connection;
+        let since = upto(connection)?.unwrap_or(-1);
         let waited = |at: Option<Instant>, long: Duration| at.is_none_or(|at| at.elapsed() >= long);
-        let due = fresh >= ENOUGH || (fresh > 0 && waited(self.summing.step, PATIENCE));
-        let stale = waited(self.summing.stale, STALE_PATIENCE) && any_stale(&self.connection)?;
-        if !due && !stale {
+        if waited(self.summing.stale, STALE_PATIENCE) && any_stale(connection)? {
+            write::transaction(connection, DOING, || renew(connection, since))?;
+            if !any_stale(connection)? {
+                self.summing.stale = Some(Instant::now());
+            }
+            return Ok(true);
+        }
+        let fresh = self.sequence - since;
+        if fresh < ENOUGH && (fresh <= 0 || !waited(self.summing.step, PATIENCE)) {
             return Ok(false);
         }
+        let upto = self.sequence.min(since + STEP);
         let step = Step {
-            connection: &self.connection,
+            connection,
             since,
-            upto: if due {
-                self.sequence.min(since + STEP)
-            } else {
-                since
-            },
-            stale,
+            upto,
+            renewed: None,
         };
-        super::write::transaction(&self.connection, DOING, || step.make())?;
-        let more_stale = stale && any_stale(&self.connection)?;
-        if stale && !more_stale {
-            self.summing.stale = Some(Instant::now());
-        }
-        let more_fresh = due && step.upto < self.sequence;
-        if due && !more_fresh {
+        write::transaction(connection, DOING, || step.add())?;
+        if upto == self.sequence {
             self.summing.step = Some(Instant::now());
         }
-        Ok(more_fresh || more_stale)
+        Ok(upto < self.sequence)
     }
 }
 
@@ -173,13 +171,42 @@ fn any_stale(connection: &Connection) -> Result<bool, StoreError> {
 
 const DOING: &str = "sum up usage";
 
-/// What one transaction sums up: records after `since` and up to `upto`, and the oldest stale hours
-/// (table `renewed`).
+/// Makes the oldest stale hours (table `renewed`) anew, of records up to `upto`.
+fn renew(connection: &Connection, upto: i64) -> Result<(), StoreError> {
+    let run = |sql: &str| connection.execute_batch(sql).map_err(engine_error(DOING));
+    run(&format!(
+        "CREATE OR REPLACE TEMP TABLE renewed AS SELECT DISTINCT hour FROM stale ORDER BY hour LIMIT {STALE_HOURS};
+        DELETE FROM usage_hours WHERE hour IN (SELECT hour FROM renewed);
+        DELETE FROM presence WHERE hour IN (SELECT hour FROM renewed);
+        DELETE FROM presence_agents WHERE hour IN (SELECT hour FROM renewed);
+        DELETE FROM open_claims WHERE {} IN (SELECT hour FROM renewed)",
+        hour_sql("time")
+    ))?;
+    let (first, last): (i64, i64) = connection
+        .query_row("SELECT min(hour), max(hour) FROM renewed", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .map_err(engine_error(DOING))?;
+    let step = Step {
+        connection,
+        since: upto,
+        upto,
+        renewed: Some((first, last.saturating_add(HOUR - 1))),
+    };
+    step.plain()?;
+    step.claims()?;
+    step.presence()?;
+    run("DELETE FROM stale WHERE hour IN (SELECT hour FROM renewed); DROP TABLE renewed")
+}
+
+/// What one transaction sums up: records after `since` and up to `upto`, or else of all up to `upto` what
+/// lies in the hours of the table `renewed`.
 struct Step<'a> {
     connection: &'a Connection,
     since: i64,
     upto: i64,
-    stale: bool,
+    /// The moments that the hours of `renewed` lie in: the engine leaves out what lies outside.
+    renewed: Option<(i64, i64)>,
 }
 
 impl Step<'_> {
@@ -187,40 +214,25 @@ impl Step<'_> {
         self.connection.execute_batch(sql).map_err(engine_error(DOING))
     }
 
-    fn make(&self) -> Result<(), StoreError> {
-        if self.stale {
-            self.execute(&format!(
-                "CREATE OR REPLACE TEMP TABLE renewed AS SELECT DISTINCT hour FROM stale ORDER BY hour LIMIT {STALE_HOURS};
-                DELETE FROM usage_hours WHERE hour IN (SELECT hour FROM renewed);
-                DELETE FROM presence WHERE hour IN (SELECT hour FROM renewed);
-                DELETE FROM presence_agents WHERE hour IN (SELECT hour FROM renewed);
-                DELETE FROM open_claims WHERE {} IN (SELECT hour FROM renewed)",
-                hour_sql("time")
-            ))?;
-        }
+    fn add(&self) -> Result<(), StoreError> {
         self.plain()?;
         self.claims()?;
         self.presence()?;
         self.runs()?;
-        if self.stale {
-            self.execute("DELETE FROM stale WHERE hour IN (SELECT hour FROM renewed); DROP TABLE renewed")?;
-        }
         self.execute(&format!(
             "DELETE FROM meta WHERE key = 'summed'; INSERT INTO meta VALUES ('summed', '{}')",
             self.upto
         ))
     }
 
-    /// Condition on rows with a sequence number: those that are to be summed up.
+    /// Condition on rows of the ledger: those that are to be summed up.
     fn which(&self, hour: &str) -> String {
-        let fresh = format!("(sequence > {} AND sequence <= {})", self.since, self.upto);
-        if self.stale {
-            format!(
-                "({fresh} OR (sequence <= {} AND {hour} IN (SELECT hour FROM renewed)))",
-                self.since
-            )
-        } else {
-            fresh
+        let Self { since, upto, .. } = self;
+        match self.renewed {
+            None => format!("sequence > {since} AND sequence <= {upto}"),
+            Some((first, last)) => format!(
+                "sequence <= {upto} AND time BETWEEN {first} AND {last} AND {hour} IN (SELECT hour FROM renewed)"
+            ),
         }
     }
 
@@ -269,24 +281,24 @@ impl Step<'_> {
     }
 
     fn presence(&self) -> Result<(), StoreError> {
-        let (hours, since) = (hours_of_part(), self.since);
-        let stale = if self.stale {
-            "hour IN (SELECT hour FROM renewed)"
-        } else {
-            "false"
+        let Self { since, upto, .. } = self;
+        let (which, hours) = match self.renewed {
+            None => (format!("sequence > {since} AND sequence <= {upto}"), "true"),
+            Some((first, last)) => (
+                format!("sequence <= {upto} AND first <= {last} AND last >= {first}"),
+                "hour IN (SELECT hour FROM renewed)",
+            ),
         };
         self.execute(&format!(
             "CREATE OR REPLACE TEMP TABLE present AS SELECT * FROM (
-                SELECT unnest({hours}) AS hour, project, session_id, system, room, agents, sequence
-                FROM parts WHERE NOT {} AND sequence <= {} AND (sequence > {since} OR {}))
-            WHERE sequence > {since} OR {stale};
+                SELECT unnest({}) AS hour, project, session_id, system, room, agents
+                FROM parts WHERE {which} AND NOT {}) WHERE {hours};
             INSERT INTO presence BY NAME SELECT DISTINCT hour, project, session_id, system, room FROM present;
             INSERT INTO presence_agents BY NAME SELECT DISTINCT hour, project, system, room, agent FROM (
                 SELECT hour, project, system, room, unnest(agents) AS agent FROM present) WHERE agent IS NOT NULL;
             DROP TABLE present",
-            is_long(),
-            self.upto,
-            self.stale
+            hours_of_part(),
+            is_long()
         ))
     }
 
