@@ -44,6 +44,9 @@ impl Form {
     /// The budget, or what is wrong.
     fn budget(&self) -> Result<Budget, String> {
         let text = self.dollars.trim().trim_start_matches('$');
+        if text.is_empty() {
+            return Err("Dollars a month are missing.".to_owned());
+        }
         let millionths = millionths(text)
             .filter(|n| *n > 0)
             .and_then(|n| n.checked_mul(1_000_000));
@@ -293,7 +296,13 @@ mod tests {
         let form = Form::of(&budget);
         assert_eq!(form.dollars, "1250.5");
         assert_eq!(form.budget().unwrap(), budget);
-        for (dollars, room, project) in [("0", "", ""), ("-1", "", ""), ("x", "", ""), ("5", "r", "")] {
+        for (dollars, room, project) in [
+            ("", "", ""),
+            ("0", "", ""),
+            ("-1", "", ""),
+            ("x", "", ""),
+            ("5", "r", ""),
+        ] {
             let form = Form {
                 dollars: dollars.to_owned(),
                 room: room.to_owned(),
