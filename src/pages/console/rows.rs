@@ -145,6 +145,9 @@ impl Pool {
                 let Some(slot) = Slot::new(self.template) else {
                     return;
                 };
+                if scroller.get_attribute("role").as_deref() == Some("list") {
+                    set_attribute(&slot.row, "role", "listitem");
+                }
                 if let Err(error) = space.append_child(&slot.row) {
                     leptos::logging::error!("a row cannot be shown: {error:?}");
                     return;

@@ -20,31 +20,14 @@ const CHECKPOINT_AT: u64 = 32 * MIB;
 /// Room that a checkpoint must have beside the length of the log.
 const ROOM: u64 = 16 * MIB;
 const MIB: u64 = 1024 * 1024;
-/// Every so manieth checkpoint beside the writer takes away what removed rows take.
-const WHOLE: u32 = 8;
-/// How long a commit is waited for before a checkpoint: when none comes there is no writer to disturb.
-const COMMIT: Duration = Duration::from_millis(200);
 /// Time between attempts to open a store that the engine gave up.
 const REOPEN: Duration = Duration::from_secs(1);
-
-/// Waits until something is committed to the log, a little while at the most.
-fn next_commit(path: &Path) {
-    let length = || space::size(&wal_of(path));
-    let (before, began) = (length(), Instant::now());
-    while length() == before && began.elapsed() < COMMIT {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
 
 impl DuckDb {
     /// Makes the checkpoint that is due, if one is.
     pub(super) fn tend_file(&self) -> Result<(), StoreError> {
         match &self.path {
-            Some(path) if space::size(&wal_of(path)) >= CHECKPOINT_AT => {
-                let _keeping = lock(&self.keeping);
-                let number = self.checkpoints.fetch_add(1, Ordering::Relaxed);
-                self.checkpoint_as(number % WHOLE == WHOLE - 1)
-            }
+            Some(path) if space::size(&wal_of(path)) >= CHECKPOINT_AT => self.checkpoint(),
             _ => Ok(()),
         }
     }
@@ -57,12 +40,6 @@ impl DuckDb {
 
     /// The same for one that holds `keeping`.
     pub(super) fn checkpoint_kept(&self) -> Result<(), StoreError> {
-        self.checkpoint_as(true)
-    }
-
-    /// One that is not `whole` leaves what removed rows take, and writers go on meanwhile: the engine
-    /// takes it away when no reader needs the state before, and lets nobody write then. So one does.
-    fn checkpoint_as(&self, whole: bool) -> Result<(), StoreError> {
         let Some(path) = &self.path else { return Ok(()) };
         let needed = space::size(&wal_of(path)).saturating_add(ROOM);
         if let Some(free) = path.parent().and_then(space::free)
@@ -75,19 +52,10 @@ impl DuckDb {
                 ),
             });
         }
-        let run = |connection: &Connection, sql: &str| {
-            connection
-                .execute_batch(sql)
-                .map_err(engine_error("bring the log into the file"))
-        };
         let result = self.read(|connection| {
-            if whole {
-                return run(connection, "CHECKPOINT");
-            }
-            let reader = self.connection()?;
-            run(&reader, "BEGIN TRANSACTION; FROM meta")?;
-            next_commit(path);
-            run(connection, "CHECKPOINT")
+            connection
+                .execute_batch("CHECKPOINT")
+                .map_err(engine_error("bring the log into the file"))
         });
         if let Err(StoreError::Lost { .. }) = &result {
             self.lost.store(true, Ordering::Release);

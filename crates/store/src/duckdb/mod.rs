@@ -68,7 +68,7 @@ use open::FILE;
 use slots::{Counter, Published, Slots};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -107,8 +107,6 @@ pub struct DuckDb {
     lost: AtomicBool,
     /// Held by who makes a checkpoint, or needs that none is made.
     keeping: Mutex<()>,
-    /// How many checkpoints were made beside the writer.
-    checkpoints: AtomicU32,
     /// Held by who makes a copy.
     copying: Mutex<()>,
     /// Why nothing can be written.
@@ -182,7 +180,6 @@ impl DuckDb {
             gate: RwLock::default(),
             lost: AtomicBool::new(false),
             keeping: Mutex::default(),
-            checkpoints: AtomicU32::new(0),
             copying: Mutex::default(),
             trouble: Mutex::default(),
             exact: usage::EXACT,
