@@ -60,7 +60,8 @@ pub(crate) struct ListFilters {
     q: Option<String>,
     /// `active`, `ended` or `failed`
     status: Option<String>,
-    /// With or without failed spans
+    /// With or without failed spans. Of what goes on beyond the time that is asked for, what lies in it decides:
+    /// here, for `blocked`, `attr`, `q` and `agent`
     has_error: Option<bool>,
     /// With or without blocked spans
     blocked: Option<bool>,

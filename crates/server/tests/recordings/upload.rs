@@ -114,7 +114,13 @@ async fn whole_without_its_row(server: &Server, file: &[u8]) -> String {
     let path = Api::of(&server.api).describe("s", &described(file.len())).await;
     let recordings = server.dir.path().join("recordings");
     std::fs::create_dir_all(&recordings).unwrap();
-    std::fs::write(recordings.join(path.rsplit('/').next().unwrap()), file).unwrap();
+    // Under its name it is whole at once, as after the server's own rename.
+    std::fs::write(recordings.join("elsewhere.tmp"), file).unwrap();
+    std::fs::rename(
+        recordings.join("elsewhere.tmp"),
+        recordings.join(path.rsplit('/').next().unwrap()),
+    )
+    .unwrap();
     path
 }
 

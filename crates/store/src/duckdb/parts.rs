@@ -215,7 +215,9 @@ pub(super) fn renew_traceless(connection: &Connection, sequence: i64) -> Result<
     );
     connection
         .execute_batch(&sql)
-        .map_err(engine_error("sum up the records"))
+        .map_err(engine_error("sum up the records"))?;
+    // What stood in a row that was too long for the sums is theirs now.
+    sums::forget_parts(connection, "trace_id IS NULL")
 }
 
 /// Makes the roll-up of everything that is kept, for a file that has none.

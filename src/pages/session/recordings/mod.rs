@@ -48,10 +48,13 @@ pub(crate) fn Recordings(session: String, project: String) -> AnyView {
             list.retry();
         });
     });
-    // A player is made when its recording is new or ready, not when a byte of another has come: it would fall
-    // silent.
+    // A player is made when its recording is new, ready or elsewhere in time, not when a byte of another has
+    // come: it would fall silent.
     let each = move || shown.get().unwrap_or_default();
-    let key = |one: &Recording| (one.recording_id.clone(), is_ready(one));
+    let key = |one: &Recording| {
+        let place = (one.started_at, one.project.clone());
+        (one.recording_id.clone(), is_ready(one), place)
+    };
     let row = move |one: Recording| {
         if is_ready(&one) {
             player(&one, head, remove)
