@@ -30,7 +30,7 @@ use std::sync::Arc;
         ("Last-Event-ID" = Option<String>, Header, description = "As `cursor`, and before it: what a browser sends when it comes back"),
         ("project" = Option<String>, Query, description = "Only this project; `*` or absent is all"),
         ("room" = Option<String>, Query, description = "Only this room"),
-        ("session" = Option<String>, Query, description = "Only this session, as known when the record is told"),
+        ("session" = Option<String>, Query, description = "Only this session, as known when the record was committed"),
         ("service" = Option<String>, Query, description = "Only this service"),
         ("system" = Option<String>, Query, description = "Only this agent system"),
         ("signal" = Option<String>, Query, description = "Only `traces`, `logs`, `metrics`, or several with commas"),

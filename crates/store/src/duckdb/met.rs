@@ -59,6 +59,13 @@ impl Met {
     pub(super) fn moved(&self) -> bool {
         self.kept && self.session.inherited() != self.before.inherited()
     }
+
+    /// Takes in what earlier records say.
+    fn learn_kept(&mut self, before: TraceSession) {
+        self.kept = true;
+        self.session.merge(&before);
+        self.before = before;
+    }
 }
 
 impl Traces {
@@ -114,14 +121,6 @@ impl Traces {
         for recent in [&mut self.young, &mut self.old] {
             recent.retain(|trace_id, _| !traces.contains(trace_id));
         }
-    }
-}
-
-impl Met {
-    fn learn_kept(&mut self, before: TraceSession) {
-        self.kept = true;
-        self.session.merge(&before);
-        self.before = before;
     }
 }
 
