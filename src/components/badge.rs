@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use meshscope_api::SessionStatus;
+use meshscope_layout::format;
 use meshscope_model::System;
 
 /// The agent system.
@@ -14,12 +15,13 @@ pub(crate) fn SystemBadge(system: System) -> impl IntoView {
 #[component]
 pub(crate) fn Errors(count: u32, #[prop(optional)] word: bool) -> impl IntoView {
     (count > 0).then(|| {
+        let number = format::count(count.into());
         let title = if count == 1 {
             "1 error".to_owned()
         } else {
-            format!("{count} errors")
+            format!("{number} errors")
         };
-        let text = if word { title.clone() } else { count.to_string() };
+        let text = if word { title.clone() } else { number };
         view! { <span class="badge err" title=title>"\u{25cf} " {text}</span> }
     })
 }
@@ -28,8 +30,9 @@ pub(crate) fn Errors(count: u32, #[prop(optional)] word: bool) -> impl IntoView 
 #[component]
 pub(crate) fn Blocked(count: u32, #[prop(optional)] word: bool) -> impl IntoView {
     (count > 0).then(|| {
-        let title = format!("{count} blocked");
-        let text = if word { title.clone() } else { count.to_string() };
+        let number = format::count(count.into());
+        let title = format!("{number} blocked");
+        let text = if word { title.clone() } else { number };
         view! { <span class="badge blk" title=title>"\u{25c6} " {text}</span> }
     })
 }
@@ -38,8 +41,9 @@ pub(crate) fn Blocked(count: u32, #[prop(optional)] word: bool) -> impl IntoView
 #[component]
 pub(crate) fn Interrupted(count: u32, #[prop(optional)] word: bool) -> impl IntoView {
     (count > 0).then(|| {
-        let title = format!("{count} interrupted");
-        let text = if word { title.clone() } else { count.to_string() };
+        let number = format::count(count.into());
+        let title = format!("{number} interrupted");
+        let text = if word { title.clone() } else { number };
         view! { <span class="badge cut" title=title>"\u{25d0} " {text}</span> }
     })
 }

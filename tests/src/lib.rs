@@ -7,7 +7,7 @@
 
 mod captures;
 
-pub use captures::{Redis, replay};
+pub use captures::{Capture, Entry, Redis, captures, entries, replay};
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -119,6 +119,15 @@ impl Server {
         std::io::Read::read_to_string(&mut connection, &mut answer).unwrap();
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         serde_json::from_str(body).unwrap()
+    }
+
+    /// What its API answers.
+    pub async fn get(&self, path: &str) -> serde_json::Value {
+        let answer = reqwest::get(format!("{}/api/v1/{path}", self.studio))
+            .await
+            .unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.unwrap()
     }
 
     /// Memory that its process holds, KiB.

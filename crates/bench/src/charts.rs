@@ -8,28 +8,33 @@ use meshscope_layout::reduce::reduce;
 use meshscope_tests::Browser;
 use std::time::{Duration, Instant};
 
+/// The longest series.
+pub(crate) const MOST: u64 = 1_000_000;
 /// Points of the series.
-const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
+const SIZES: [u64; 4] = [1_000, 10_000, 100_000, MOST];
 /// Columns of pixels that the host reduces to.
 const COLUMNS: usize = 1_000;
 /// Times that each is done.
 const TIMES: usize = 15;
 
-/// Answers the page's question for the metric `load` with a gauge of POINTS points.
+/// Answers the page's questions for its metrics and for the metric `load` with a gauge of POINTS points.
 const POINTS: &str = r"
     const real = window.fetch.bind(window);
     const wave = n => 50 + 40 * Math.sin(n / 5000) + (n * 2654435761 % 1000) / 100 + (n % 99991 === 0 ? 500 : 0);
+    const metric = `{'name':'load','description':'','unit':'1','kind':'gauge','temporality':'unspecified','monotonic':false,'services':[],'series':1,'points':'1','last_at':'0'}`;
     const made = () => {
         const points = [];
         for (let n = 0; n < POINTS; n++)
             points.push(`{'start_time':'0','time':'${1790000000000000000n + BigInt(n) * 1000000000n}','value':{'double':${wave(n)}}}`);
-        const metric = `{'name':'load','description':'','unit':'1','kind':'gauge','temporality':'unspecified','monotonic':false,'services':[],'series':1,'points':'1','last_at':'0'}`;
-        return `{'metric':${metric},'from':'0','series':[{'service':'bench','attributes':[],'points':[${points.join(',')}]}]}`.replaceAll('\'', '\x22');
+        return `{'metric':${metric},'from':'0','series':[{'service':'bench','attributes':[],'points':[${points.join(',')}]}]}`;
     };
     window.fetch = (request, options) => {
-        const url = new URL(request.url ?? request, location.href);
-        if (!url.pathname.endsWith('/metrics/load')) return real(request, options);
-        return Promise.resolve(new Response(made(), { headers: { 'content-type': 'application/json' } }));
+        const path = new URL(request.url ?? request, location.href).pathname;
+        const answer = path.endsWith('/api/v1/metrics') ? `{'metrics':[${metric}]}`
+            : path.endsWith('/metrics/load') ? made() : null;
+        if (answer === null) return real(request, options);
+        const json = answer.replaceAll('\'', '\x22');
+        return Promise.resolve(new Response(json, { headers: { 'content-type': 'application/json' } }));
     };
 ";
 

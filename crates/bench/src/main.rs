@@ -23,6 +23,7 @@ mod raw;
 mod server;
 mod soak;
 mod store;
+mod viewer;
 mod waterfall;
 
 use std::process::ExitCode;
@@ -32,10 +33,11 @@ const HELP: &str = "cargo xtask bench WHAT
   ingest [SPANS]         durable spans/s over OTLP/HTTP, latency, CPU, memory, size, the raw engine's rows/s
   store [SPANS]          the store without sockets; cold start and idle memory on what it wrote
   query [SPANS [TIMES]]  every list and chart of the API at random places, idle and while spans come in
-  usage [SPANS [TIMES]]  what the usage page asks: overview, breakdowns, heat maps, rows, a what-if's calls
+  usage [SPANS [TIMES]]  what the usage page asks: overview, breakdowns, heat maps, rows, a what-if's calls; the page; charts
   columns [SPANS]        a long trace as columns: first spans, all of them, bytes a span, decoding; searching it
-  live [SPANS]           what 200 subscribers of the stream cost, and whether they miss anything
+  live [SPANS]           what 200 subscribers of the stream cost, and whether they miss anything; then console and session
   console [SECONDS]      the console in a browser: from a span's export to its row, and frames and memory at 10,000 records/s
+  session                a session of 10,000 spans and logs, and one of 100,000 events, in the browser: from the click to use, scrubbing
   paint [RUNS]           first paint and first row of the studio from a cold cache
   waterfall [SPANS]      traces of up to so many spans in the browser: first rows, all rows, frames, search, memory
   charts [POINTS]        a series of up to so many points: reduced on the host, drawn in the browser
@@ -88,25 +90,32 @@ impl Arguments {
     }
 }
 
+/// What a browser is driven in.
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())
+}
+
 fn dispatch(args: &Arguments) -> Result<(), String> {
-    let runtime = || {
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| error.to_string())
-    };
     let spans = args.number(0, 1_000_000);
     match args.what.as_str() {
         "ingest" => ingest::run(spans),
         "store" => store::run(spans),
         "query" => query::run(spans, args.number(1, query::TIMES)),
-        "usage" => query::run_usage(spans, args.number(1, query::TIMES)),
+        "usage" => {
+            query::run_usage(spans, args.number(1, query::TIMES))?;
+            runtime()?.block_on(charts::run(charts::MOST))
+        }
         "columns" => columns::run(spans),
         "live" => {
             runtime()?.block_on(live::run(args.number(0, 800_000) as u64));
-            Ok(())
+            runtime()?.block_on(console::run(60))?;
+            runtime()?.block_on(viewer::run())
         }
         "console" => runtime()?.block_on(console::run(args.number(0, 60) as u64)),
+        "session" => runtime()?.block_on(viewer::run()),
         "paint" => {
             runtime()?.block_on(paint::run(args.number(0, 5)));
             Ok(())
@@ -127,6 +136,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
             runtime()?.block_on(live::run(spans as u64));
             runtime()?.block_on(paint::run(5));
             runtime()?.block_on(console::run(60))?;
+            runtime()?.block_on(viewer::run())?;
             runtime()?.block_on(waterfall::run(spans as u64))?;
             runtime()?.block_on(charts::run(spans as u64))
         }

@@ -2,6 +2,7 @@
 //! that was filled once, first with nothing else to do, then while spans come in.
 
 mod check;
+mod page;
 mod questions;
 mod usage;
 mod world;
@@ -63,15 +64,24 @@ impl Api {
 
 /// Lists and charts of all pages.
 pub(crate) fn run(spans: usize, times: usize) -> Result<(), String> {
-    ask_all(spans, times, QUESTIONS)
+    ask_all(spans, times, QUESTIONS, |_, _| Ok(()))
 }
 
-/// The usage page.
+/// The usage page: what it asks, and the page itself.
 pub(crate) fn run_usage(spans: usize, times: usize) -> Result<(), String> {
-    ask_all(spans, times, usage::QUESTIONS)
+    let runtime = crate::runtime()?;
+    ask_all(spans, times, usage::QUESTIONS, |server, world| {
+        runtime.block_on(page::open(server, world))
+    })
 }
 
-fn ask_all(spans: usize, times: usize, questions: &[Question]) -> Result<(), String> {
+/// Asks `questions` and, while nothing else is to do, does `more`.
+fn ask_all(
+    spans: usize,
+    times: usize,
+    questions: &[Question],
+    more: impl FnOnce(&Server, &World) -> Result<(), String>,
+) -> Result<(), String> {
     let workload = Workload::over_days(spans, 30);
     println!(
         "query: {} spans in {} traces of {} sessions over 30 days, {} log records; each question {times} times",
@@ -87,8 +97,10 @@ fn ask_all(spans: usize, times: usize, questions: &[Question]) -> Result<(), Str
     let world = World::new(Bookkeeper::new(workload));
     let server = Server::start(dir.path(), &[])?;
     println!("  ready after {:.0} ms", server.ready_after.as_secs_f64() * 1e3);
+    server.wait_idle();
     let idle = round(&server, &world, questions, times, 1);
     let memory = server.memory();
+    more(&server, &world)?;
 
     let background = rate::measured().map_or(BACKGROUND, |top| top / 10);
     let (busy, sent) = under_load(&server, &world, questions, times, background);

@@ -124,6 +124,20 @@ impl Server {
         cpu(&self.child.id().to_string())
     }
 
+    /// Waits until it has done what it does after a start, at most half a minute.
+    pub(crate) fn wait_idle(&self) {
+        let begun = Instant::now();
+        let mut before = self.cpu();
+        while begun.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(500));
+            let now = self.cpu();
+            if now - before < 0.05 {
+                return;
+            }
+            before = now;
+        }
+    }
+
     /// Starts it on `dir` and ends it as a crash does `after` so long, ready or not.
     pub(crate) fn kill_starting(dir: &Path, after: Duration) -> Result<(), String> {
         let mut child = spawn(dir, &[])?;

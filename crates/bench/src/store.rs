@@ -18,7 +18,7 @@ pub(crate) fn run(spans: usize) -> Result<(), String> {
     let (writing, closing) = (filled.writing.as_secs_f64(), filled.closing.as_secs_f64());
     println!("  written and durable     {:>10.0} spans/s", rate(writing));
     println!(
-        "    with the last checkpoint {:>7.0} spans/s ({:.0} ms)",
+        "    with sums, checkpoint {:>10.0} spans/s ({:.0} ms)",
         rate(writing + closing),
         closing * 1e3
     );

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// Spans of the traces.
 const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
+/// From so many spans on, pictures are taken, zoomed out and in: `target/screenshots/million-*.png`.
+const PICTURED: u64 = 1_000_000;
 /// Frames of a scripted movement.
 const FRAMES: usize = 120;
 /// Times that everything is collapsed and expanded.
@@ -114,7 +116,7 @@ const SEARCH: &str = r"
 ";
 
 /// Runs an asynchronous script of the page.
-async fn ask(browser: &Browser, script: &str, arguments: Vec<Value>) -> Result<Value, String> {
+pub(crate) async fn ask(browser: &Browser, script: &str, arguments: Vec<Value>) -> Result<Value, String> {
     let answer = browser.page.execute_async(script, arguments).await;
     answer
         .map(|answer| answer.json().clone())
@@ -161,6 +163,14 @@ async fn measure(browser: &Browser, server: &Server, shape: Shape, spans: u64) -
         ms("all"),
         held / spans as f64
     );
+    let picture = async |state: &str| {
+        if spans >= PICTURED {
+            browser
+                .screenshot(&format!("million-{}-{state}", shape.name()))
+                .await;
+        }
+    };
+    picture("out").await;
     let mut most = 0.0_f64;
     for (what, frames) in [
         ("fold", 2 * FOLDS),
@@ -181,6 +191,7 @@ async fn measure(browser: &Browser, server: &Server, shape: Shape, spans: u64) -
             three(&apart)
         );
     }
+    picture("in").await;
     let found = ask(browser, SEARCH, vec![shape.sought().into()]).await?;
     println!(
         "      search    {:6.1} ms, {}; most {:.0} bytes/span",

@@ -47,7 +47,7 @@ impl Waterfall<'_> {
         let members = self.rows.folding().members(group).iter();
         let round = members.take(group.period as usize);
         let names: Vec<&str> = round.map(|row| self.columns.name(*row as usize)).collect();
-        format!("{} × {}", group.rounds(), names.join(", "))
+        format!("{} × {}", format::count(group.rounds().into()), names.join(", "))
     }
 
     /// Where any member of `group` runs: takes time by the px of the window, not by the members.
@@ -92,15 +92,25 @@ impl Waterfall<'_> {
     }
 }
 
-/// What stands at a group's bar: `● 1 failed · ◆ 2 blocked · 12.4 s, p50 1.2 s, p95 3.1 s`.
+/// What stands at a group's bar: `● 2 errors · ◆ 2 blocked · 12.4 s, p50 1.2 s, p95 3.1 s`. Errors and
+/// blocked steps are those of all spans in it.
 #[must_use]
 pub fn label_text(group: &Group) -> String {
     let mut parts = Vec::new();
     if group.totals.errors > 0 {
-        parts.push(format!("● {} failed", group.totals.errors));
+        let count = format::count(group.totals.errors.into());
+        let word = if group.totals.errors == 1 {
+            "error"
+        } else {
+            "errors"
+        };
+        parts.push(format!("● {count} {word}"));
     }
     if group.totals.blocked > 0 {
-        parts.push(format!("◆ {} blocked", group.totals.blocked));
+        parts.push(format!(
+            "◆ {} blocked",
+            format::count(group.totals.blocked.into())
+        ));
     }
     if let (Some(p50), Some(p95)) = (group.p50, group.p95) {
         let [sum, p50, p95] = [group.sum, p50, p95].map(format::duration);
@@ -148,7 +158,7 @@ mod tests {
         assert_eq!((bars.len(), bar.folded, bar.name.as_str()), (1, 5, "5 × work"));
         assert_eq!(bar.folded_flags, flag::ERROR);
         let label = bar.label.as_ref().map(|label| label.text.as_str());
-        assert_eq!(label, Some("● 1 failed · 260 ns, p50 50 ns, p95 100 ns"));
+        assert_eq!(label, Some("● 1 error · 260 ns, p50 50 ns, p95 100 ns"));
         let group = bar.group.as_ref().unwrap();
         assert_eq!(group.runs, [(0.0, 150.0), (300.0, 405.0), (1_000.0, 1_001.0)]);
         stage.rows.toggle_group(&stage.tree, 0);

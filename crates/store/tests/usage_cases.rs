@@ -201,6 +201,33 @@ fn a_session_that_is_named_late_is_the_only_one() {
 }
 
 #[test]
+fn a_run_of_days_counts_after_the_sums_have_known_none() {
+    let store = DuckDb::in_memory().unwrap();
+    let short = |n: u128| write(&store, vec![call(n, 1, NOW - HOUR, Some("short"))]);
+    short(1);
+    store.sum_up_all().unwrap();
+    let begin = NOW - 3 * DAY;
+    let mut long = call(2, 1, begin, Some("long"));
+    long.span.end_time = Some(begin + 2 * DAY);
+    write(&store, vec![long]);
+    // In the midst of it nothing but that it is there is known.
+    let amid = format!("from={}&to={}&bucket=1h", begin + DAY, begin + DAY + 6 * HOUR);
+    for n in 3..6 {
+        assert_eq!(ask(&store, &amid).totals.sessions, 1);
+        let all = ask(&store, "from=0&bucket=1d");
+        assert_eq!(all.totals.sessions, 2);
+        let days: Vec<u64> = all.timeline.iter().map(|day| day.sessions).collect();
+        assert_eq!(
+            days.iter().sum::<u64>(),
+            3,
+            "where it begins, where it ends, and the other one: {days:?}"
+        );
+        store.sum_up_all().unwrap();
+        short(n);
+    }
+}
+
+#[test]
 fn a_record_from_the_end_of_time_holds_up_nothing() {
     let store = DuckDb::in_memory().unwrap();
     let wild = Batch {
@@ -281,6 +308,82 @@ fn filters_of_sessions_and_of_calls_hold_together() {
         assert_eq!((both.measures.calls, both.sessions, both.runs), (0, 0, 0));
         store.sum_up_all().unwrap();
     }
+}
+
+#[test]
+fn lists_of_a_cost_have_all_that_cost_as_much_in_order() {
+    let store = DuckDb::in_memory().unwrap();
+    // More rows than are looked at first; few cost much, and those are old.
+    let spans = (0..1_300_u128).map(|n| {
+        let mut span = call(
+            n + 1,
+            1,
+            NOW - DAY + n as i64 * SECOND,
+            Some(&format!("s{}", n / 2)),
+        );
+        let cost = if n < 20 { 5_000 } else { n as i64 % 7 };
+        span.facts.usage.as_mut().unwrap().cost_pico_usd = Some(cost);
+        span
+    });
+    write(&store, spans.collect());
+    // A call that only a counter tells, of a session without spans.
+    let mut counted = point(NOW - 2 * DAY, None);
+    counted.usage.as_mut().unwrap().usage.cost_pico_usd = Some(9_000);
+    let batch = Batch {
+        points: vec![counted],
+        ..Batch::default()
+    };
+    store.write(&[batch]).unwrap();
+    let query = |least: Option<i64>, limit: u32, cursor: Option<String>| ListQuery {
+        range: TimeRange::ALL,
+        min_cost_pico_usd: least,
+        limit,
+        cursor,
+        ..ListQuery::default()
+    };
+    let sessions = |least: Option<i64>, limit: u32| {
+        let (mut found, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = store.sessions(&query(least, limit, cursor), NOW).unwrap();
+            found.extend(page.sessions.into_iter().map(|s| (s.session_id, s.cost_pico_usd)));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return found;
+            }
+        }
+    };
+    let traces = |least: Option<i64>, limit: u32| {
+        let (mut found, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = store.traces(&query(least, limit, cursor), NOW).unwrap();
+            found.extend(
+                page.traces
+                    .into_iter()
+                    .map(|t| (t.trace_id.to_string(), t.cost_pico_usd)),
+            );
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return found;
+            }
+        }
+    };
+    let costing = |all: &[(String, Option<i64>)], least: i64| -> Vec<_> {
+        all.iter()
+            .filter(|(_, cost)| *cost >= Some(least))
+            .cloned()
+            .collect()
+    };
+    let (all_sessions, all_traces) = (sessions(None, 500), traces(None, 500));
+    assert_eq!((all_sessions.len(), all_traces.len()), (651, 1_300));
+    for (least, limit) in [(1, 400), (6, 50), (5_000, 7), (5_001, 100), (20_000, 100)] {
+        assert_eq!(
+            sessions(Some(least), limit),
+            costing(&all_sessions, least),
+            "{least}"
+        );
+        assert_eq!(traces(Some(least), limit), costing(&all_traces, least), "{least}");
+    }
+    assert_eq!(sessions(Some(9_000), 10).len(), 11);
 }
 
 #[test]

@@ -121,7 +121,16 @@ fn serve(rest: &[String]) -> Result<()> {
 }
 
 /// Measurements that look at the studio in a browser.
-const IN_BROWSER: [&str; 5] = ["console", "paint", "waterfall", "charts", "all"];
+const IN_BROWSER: [&str; 8] = [
+    "live",
+    "console",
+    "session",
+    "paint",
+    "usage",
+    "waterfall",
+    "charts",
+    "all",
+];
 
 fn bench(rest: &[String]) -> Result<()> {
     build()?;

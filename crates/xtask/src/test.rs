@@ -47,7 +47,13 @@ pub(crate) fn test() -> Result<()> {
     let screenshots = target_dir().join("screenshots");
     step("browser tests of the whole", &mut || {
         run(cargo()
-            .args(["test", "--package", "meshscope-tests"])
+            .args([
+                "test",
+                "--test",
+                "browser",
+                "--features",
+                "meshscope-tests/browser",
+            ])
             .env("MESHSCOPE_BIN", super::server_binary())
             .env("MESHSCOPE_CHROMIUM", &browser.chromium)
             .env("MESHSCOPE_CHROMEDRIVER", &browser.driver)

@@ -11,11 +11,16 @@ use meshscope_api::{Delta, Gap, Problem, StreamQuery};
 use meshscope_layout::format;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// How many records an open console shows from before, when it is not asked for more.
 const BEFORE: u32 = 500;
 /// How many records wait in the page while it is paused; those after them wait at the server.
 const WAITING: usize = RECORDS;
+/// More records than a list shows at once: nobody reads each drawing of so many, and each costs a frame.
+const FLOOD: usize = 64;
+/// How far drawings of a flood are apart, ns.
+const APART: i64 = 100_000_000;
 /// For how long the list is worth going on with, ns.
 const AWAY: i64 = 60_000_000_000;
 /// Over how many seconds rates are measured.
@@ -80,6 +85,8 @@ struct Inner {
     /// The rest waits at the server.
     full: bool,
     scheduled: bool,
+    /// When it was drawn last.
+    drawn_at: i64,
     /// Seconds with the records that came in them.
     seconds: VecDeque<(i64, usize)>,
     lag: Option<i64>,
@@ -97,7 +104,7 @@ pub(crate) struct Console {
     pub catching_up: RwSignal<bool>,
     /// How many records wait, and whether more wait at the server.
     pub waiting: RwSignal<(usize, bool)>,
-    /// Changes when the feed did, at most once a frame.
+    /// Changes when the feed did, at most once a frame; in a flood ten times a second.
     pub drawn: RwSignal<u32>,
     /// Figures, some times a second.
     pub figures: RwSignal<Figures>,
@@ -318,19 +325,34 @@ impl Console {
         }
     }
 
+    /// Has what is queued drawn: in the next frame, or in a flood after a while.
     fn schedule(self) {
-        let first = self.with_inner(|inner| !std::mem::replace(&mut inner.scheduled, true));
-        if first == Some(true) {
-            request_animation_frame(move || {
-                self.with_inner(|inner| inner.scheduled = false);
-                self.take_in();
-                // That there is something is not said later than it is shown.
-                if self.figures.get_untracked().shown == 0 {
-                    self.count();
-                }
-                self.bump();
-            });
+        let rest = self.with_inner(|inner| {
+            let since = now() - inner.drawn_at;
+            let rest = if inner.queued > FLOOD { APART - since } else { 0 };
+            (!std::mem::replace(&mut inner.scheduled, true)).then_some(rest)
+        });
+        match rest.flatten() {
+            None => {}
+            Some(rest @ 1..=APART) => set_timeout(
+                move || request_animation_frame(move || self.frame()),
+                Duration::from_nanos(rest.unsigned_abs()),
+            ),
+            Some(_) => request_animation_frame(move || self.frame()),
         }
+    }
+
+    fn frame(self) {
+        self.with_inner(|inner| {
+            inner.scheduled = false;
+            inner.drawn_at = now();
+        });
+        self.take_in();
+        // That there is something is not said later than it is shown.
+        if self.figures.get_untracked().shown == 0 {
+            self.count();
+        }
+        self.bump();
     }
 
     /// Puts what is queued into the feed, unless paused.

@@ -126,7 +126,9 @@ fn told(talk: Told, whole: RwSignal<bool>, focus: Focus) -> AnyView {
         let (from, to) = made.get();
         (from..to).collect::<Vec<_>>()
     };
-    let one = move |at: usize| message(at, talk, window, focus);
+    // What comes late may have begun before all that was known.
+    let first = Memo::new(move |_| focus.bounds().0);
+    let one = move |at: usize| message(at, talk, window, first, focus);
     // What was said last by the instant is in view.
     let place = NodeRef::<leptos::html::Div>::new();
     Effect::new(move |_| {
@@ -187,15 +189,14 @@ fn foot(talk: Told, window: Memo<(usize, usize)>, whole: RwSignal<bool>) -> AnyV
 
 /// The message of a place, below the stages of the turn that begins with it. It is made anew when it says
 /// something else.
-fn message(at: usize, talk: Told, window: Memo<(usize, usize)>, focus: Focus) -> AnyView {
+fn message(at: usize, talk: Told, window: Memo<(usize, usize)>, first: Memo<i64>, focus: Focus) -> AnyView {
     let turn = Memo::new(move |_| talk.with(|talk| talk.as_ref()?.turns.get(at).cloned()));
     let begins = move || talk.with(|talk| talk.as_ref()?.begins.get(at).copied().flatten());
     let strip = move || begins().and_then(|row| stages(row, focus));
-    let first = untrack(|| focus.bounds().0);
     let said = move || {
         turn.with(|turn| {
             turn.as_ref()
-                .map(|turn| turn_view(turn, first, Some(focus.shown)))
+                .map(|turn| turn_view(turn, first.get(), Some(focus.shown)))
         })
     };
     let later = move || window.with(|(_, to)| at >= *to);

@@ -21,6 +21,8 @@ pub(super) struct Index {
     places: Vec<OwnPlace>,
     /// Of each record.
     of: Vec<u32>,
+    /// The records of each place, in order.
+    records: Vec<Vec<u32>>,
 }
 
 impl Index {
@@ -36,14 +38,25 @@ impl Index {
         self.places.get(self.place_number(number)).map_or(none, shown)
     }
 
-    /// The number of its place.
-    pub(super) fn place_number(&self, number: usize) -> usize {
+    fn place_number(&self, number: usize) -> usize {
         self.of.get(number).map_or(0, |place| *place as usize)
     }
 
-    /// All places.
-    pub(super) fn places(&self) -> impl Iterator<Item = Place<'_>> {
-        self.places.iter().map(shown)
+    /// The records of the places that are wanted, in order; `None` when all are.
+    pub(super) fn wanted(&self, wants: impl Fn(&Place<'_>) -> bool) -> Option<Vec<u32>> {
+        let places = self.places.iter().zip(&self.records);
+        let wanted: Vec<&[u32]> = places
+            .filter(|(place, _)| wants(&shown(place)))
+            .map(|(_, records)| records.as_slice())
+            .collect();
+        if wanted.len() == self.places.len() {
+            return None;
+        }
+        let mut numbers = wanted.concat();
+        if wanted.len() > 1 {
+            numbers.sort_unstable();
+        }
+        Some(numbers)
     }
 }
 
@@ -73,6 +86,7 @@ pub(super) fn index(chunk: &Chunk) -> Index {
     let mut index = Index {
         places: Vec::new(),
         of: Vec::with_capacity(chunk.len()),
+        records: Vec::new(),
     };
     let unknown = TraceSession::default();
     let mut numbers: HashMap<Key<'_>, u32> = HashMap::new();
@@ -131,6 +145,12 @@ pub(super) fn index(chunk: &Chunk) -> Index {
         };
         index.of.push(number);
         latest = Some((key, number));
+    }
+    index.records.resize_with(index.places.len(), Vec::new);
+    for (number, place) in (0..).zip(&index.of) {
+        if let Some(records) = index.records.get_mut(*place as usize) {
+            records.push(number);
+        }
     }
     index
 }

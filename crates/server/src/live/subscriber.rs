@@ -8,6 +8,7 @@ use bytes::Bytes;
 use meshscope_api::live::{Gap, GapReason, Position};
 use meshscope_api::stream::StreamQuery;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -62,8 +63,32 @@ pub(super) struct Subscriber {
 /// still, the ring may let go of it.
 struct View {
     after: i64,
-    /// Which of its places are wanted.
-    wanted: Vec<bool>,
+    /// The records of the places that are wanted, in order; absent when all are.
+    wanted: Option<Vec<u32>>,
+}
+
+impl View {
+    /// Those of the records with these numbers whose places are wanted.
+    fn among(&self, numbers: Range<usize>) -> Vec<usize> {
+        let Some(wanted) = &self.wanted else {
+            return numbers.collect();
+        };
+        let place = |number: usize| wanted.partition_point(|wanted| (*wanted as usize) < number);
+        let found = wanted.get(place(numbers.start)..place(numbers.end));
+        let found = found.unwrap_or_default().iter();
+        found.map(|number| *number as usize).collect()
+    }
+
+    /// The first of them from a number on.
+    fn next(&self, from: usize) -> Option<usize> {
+        match &self.wanted {
+            None => Some(from),
+            Some(wanted) => {
+                let place = wanted.partition_point(|wanted| (*wanted as usize) < from);
+                wanted.get(place).map(|number| *number as usize)
+            }
+        }
+    }
 }
 
 impl Subscriber {
@@ -212,26 +237,29 @@ impl Subscriber {
     /// Tells of one segment of a commit.
     async fn tell_from_ring(&mut self, chunk: Arc<Chunk>, target: i64) -> Option<()> {
         let index = self.index(&chunk).await?;
-        if self.view.as_ref().is_none_or(|view| view.after != chunk.after()) {
-            let wanted = index.places().map(|place| self.query.wants_place(&place));
-            self.view = Some(View {
+        let view = match self.view.take().filter(|view| view.after == chunk.after()) {
+            Some(view) => view,
+            None => View {
                 after: chunk.after(),
-                wanted: wanted.collect(),
-            });
-        }
-        let places = self.view.as_ref().map_or(&[][..], |view| &view.wanted);
-        if !places.contains(&true) {
-            self.cursor = chunk.last().min(target);
-            return Some(());
-        }
+                wanted: index.wanted(|place| self.query.wants_place(place)),
+            },
+        };
         let number = |sequence: i64| usize::try_from(sequence - chunk.after()).unwrap_or(0);
-        let first = number(self.cursor);
+        let upto = number(target).min(chunk.len());
+        // What is not wanted is passed over at once.
+        let Some(next) = view.next(number(self.cursor)).filter(|next| *next < upto) else {
+            self.cursor = chunk.last().min(target);
+            self.view = Some(view);
+            return Some(());
+        };
+        let first = number(self.cursor).max(next / SEGMENT * SEGMENT);
         let segment = ((first / SEGMENT + 1) * SEGMENT).min(chunk.len());
-        let mut end = segment.min(number(target));
-        let here = |n: &usize| places.get(index.place_number(*n)).copied().unwrap_or(false);
-        let whole = self.query.wants_whole_places();
-        let wanted = (first..end).filter(|n| here(n) && (whole || self.wants(&chunk, index, *n)));
-        let mut wanted: Vec<usize> = wanted.collect();
+        let mut end = segment.min(upto);
+        let mut wanted = view.among(first..end);
+        if !self.query.wants_whole_places() {
+            wanted.retain(|n| self.wants(&chunk, index, *n));
+        }
+        self.view = Some(view);
         let mut bytes = 0;
         let too_many = wanted.iter().position(|n| {
             bytes += chunk.encoded(index, *n).len();

@@ -189,7 +189,7 @@ pub(crate) async fn recording_offset(
         ("project" = Option<String>, Query, description = "Its project"),
         ("Upload-Offset" = u64, Header, description = "How many bytes lie before the first of the body"),
     ),
-    responses((status = 200, body = Recording), (status = 400, body = Problem),
+    responses((status = 200, body = Recording), (status = 400, body = Problem), (status = 404, body = Problem),
         (status = 409, description = "Another offset is right: the answer's Upload-Offset", body = Problem),
         (status = 413, description = "More bytes than are to come: nothing of it is kept", body = Problem),
         (status = 415, body = Problem), (status = 503, body = Problem)))]

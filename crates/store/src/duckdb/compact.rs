@@ -113,11 +113,35 @@ impl DuckDb {
             let left = budget.get_or_insert(sizes.live_bytes().saturating_mul(3));
             let moved = self.move_from_behind(sizes, go_on)?;
             *left = left.saturating_sub(moved);
-            if moved == 0 || *left == 0 {
+            if moved == 0 {
+                return self.move_metadata();
+            }
+            if *left == 0 {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Writes anew where the rows are, which lies behind all rows: the engine leaves it where it is for tables
+    /// that do not change.
+    fn move_metadata(&self) -> Result<(), StoreError> {
+        let _keeping = lock(&self.keeping);
+        let reuse = |on: bool| {
+            self.read(|connection| {
+                connection
+                    .execute_batch(&format!("SET GLOBAL experimental_metadata_reuse = {on}"))
+                    .map_err(engine_error("move where rows are"))
+            })
+        };
+        reuse(false)?;
+        // Blocks that one checkpoint leaves are cut off with the next one.
+        let moved = (0..2).try_for_each(|_| {
+            self.stir()?;
+            self.checkpoint_kept()
+        });
+        reuse(true)?;
+        moved
     }
 
     /// Writes rows anew that lie behind where the file could end, or among many that are removed;

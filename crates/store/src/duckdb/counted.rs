@@ -3,6 +3,8 @@
 //! The SQL is made for all rows (as views) and for those of a page (see [`of_page`]), which are
 //! few, so that a list does not sum up the whole ledger.
 
+use super::sums;
+
 /// Where the ledger's rows are read from: tables or named queries.
 pub(super) struct From<'a> {
     /// Plain calls: rows of spans that nothing else describes.
@@ -104,9 +106,23 @@ pub(super) fn ledger_within((first, last): (i64, i64)) -> String {
     ledger(&format!("({})", counted(&From::one(&usage))), "trace_session")
 }
 
+/// SQL of the claims that may count: those that are not summed up as covered.
+fn open_claims() -> String {
+    let hour = sums::hour_sql("time");
+    format!(
+        "SELECT * FROM usage WHERE claim AND (NOT {} OR {hour} IN (SELECT hour FROM stale))
+        UNION ALL BY NAME SELECT * FROM open_claims WHERE {hour} NOT IN (SELECT hour FROM stale)",
+        sums::SUMMED
+    )
+}
+
 /// Makes the views `counted`, `covered`, `ledger` and `claims` over the whole ledger; the last
 /// two have sessions, which cost the most.
 pub(super) fn views() -> String {
+    let counting = From {
+        claims: &format!("({})", open_claims()),
+        ..From::one("usage")
+    };
     format!(
         "CREATE OR REPLACE VIEW counted AS {};
         CREATE OR REPLACE VIEW covered AS {};
@@ -114,7 +130,7 @@ pub(super) fn views() -> String {
         CREATE OR REPLACE VIEW claims AS SELECT u.*, coalesce(u.session, t.session, u.fallback_session,
             replace(u.trace_id::VARCHAR, '-', '')) AS session_id
         FROM covered u LEFT JOIN trace_session t ON t.trace_id = u.trace_id;",
-        counted(&From::one("usage")),
+        counted(&counting),
         covered(&From::one("usage")),
         ledger("counted", "trace_session"),
     )

@@ -22,8 +22,9 @@ pub(super) fn connect(path: &Path, options: &Options) -> Result<Connection, Stor
         .and_then(|config| config.enable_autoload_extension(false))
         // The newest compression, which older versions of the engine cannot read.
         .and_then(|config| config.with("storage_compatibility_version", "latest"))
-        // Checkpoints are ours: see `checkpoint`.
+        // Checkpoints are ours, and so is when they merge row groups: see `checkpoint`.
         .and_then(|config| config.with("wal_autocheckpoint", "1TB"))
+        .and_then(|config| config.with("max_vacuum_tasks", "0"))
         .map_err(engine_error(doing))?;
     Connection::open_with_flags(path, config).map_err(|error| refused(path, error.to_string()))
 }

@@ -257,10 +257,9 @@ fn newest(
         sources: sources(slots, query, now),
         parts: &parts::all(),
         measures,
-        join: match query.min_cost_pico_usd {
-            None => String::new(),
-            Some(_) => USED.to_owned(),
-        },
+        cost_of: query
+            .min_cost_pico_usd
+            .map(|_| "SELECT project, session_id FROM hit"),
         filter,
         limit: u64::from(query.limit) + 1,
     };

@@ -56,17 +56,32 @@ pub(super) fn hour_sql(moment: &str) -> String {
     )
 }
 
-/// Sequence number of the last record that is summed up; `None` when nothing is yet.
-pub(super) fn upto(connection: &Connection) -> Result<Option<i64>, StoreError> {
-    let sql = "SELECT value::BIGINT FROM meta WHERE key = 'summed'";
-    let found = read::rows(connection, "read the sums of usage", sql, Vec::new(), |row| {
+/// A sequence number that is noted beside the sums.
+fn noted(connection: &Connection, key: &str) -> Result<Option<i64>, StoreError> {
+    let sql = format!("SELECT value::BIGINT FROM meta WHERE key = '{key}'");
+    let found = read::rows(connection, "read the sums of usage", &sql, Vec::new(), |row| {
         row.get(0)
     })?;
     Ok(found.into_iter().next())
 }
 
+/// Sequence number of the last record that is summed up; `None` when nothing is yet.
+pub(super) fn upto(connection: &Connection) -> Result<Option<i64>, StoreError> {
+    noted(connection, "summed")
+}
+
+/// Whether a row of the roll-up of spans may be [`LONG`], of those up to `upto`.
+pub(super) fn may_be_long(connection: &Connection, upto: i64) -> Result<bool, StoreError> {
+    Ok(noted(connection, NONE_LONG)?.is_none_or(|known| known < upto))
+}
+
+/// Key of the sequence number up to which no row of the roll-up of spans is [`LONG`]: those that are made
+/// anew with a number of the past are not.
+const NONE_LONG: &str = "none_long";
+
 /// Condition on a row with a sequence number: it is summed up.
-const SUMMED: &str = "sequence <= (SELECT coalesce(max(value::BIGINT), -1) FROM meta WHERE key = 'summed')";
+pub(super) const SUMMED: &str =
+    "sequence <= (SELECT coalesce(max(value::BIGINT), -1) FROM meta WHERE key = 'summed')";
 
 /// SQL of the hours that a row of the roll-up of spans lies in, as a list.
 fn hours_of_part() -> String {
@@ -144,6 +159,10 @@ impl Writing {
             }
             return Ok(true);
         }
+        if since >= 0 && noted(connection, NONE_LONG)?.is_none() {
+            // The sums are of a build that did not note it.
+            write::transaction(connection, DOING, || note_none_long(connection, since))?;
+        }
         let fresh = self.sequence - since;
         if fresh < ENOUGH && (fresh <= 0 || !waited(self.summing.step, PATIENCE)) {
             return Ok(false);
@@ -170,6 +189,26 @@ fn any_stale(connection: &Connection) -> Result<bool, StoreError> {
 }
 
 const DOING: &str = "sum up usage";
+
+/// Notes that no row of the roll-up of spans up to `upto` is [`LONG`]; once one is, the number stays.
+fn note_none_long(connection: &Connection, upto: i64) -> Result<(), StoreError> {
+    let known = noted(connection, NONE_LONG)?;
+    let since = known.unwrap_or(-1);
+    let sql = format!(
+        "SELECT count(*) > 0 FROM parts WHERE sequence > {since} AND sequence <= {upto} AND {}",
+        is_long()
+    );
+    let found = connection.query_row(&sql, [], |row| row.get(0));
+    let upto = match (found.map_err(engine_error(DOING))?, known) {
+        (true, Some(_)) => return Ok(()),
+        (true, None) => since,
+        (false, _) => upto,
+    };
+    let sql = format!(
+        "DELETE FROM meta WHERE key = '{NONE_LONG}'; INSERT INTO meta VALUES ('{NONE_LONG}', '{upto}')"
+    );
+    connection.execute_batch(&sql).map_err(engine_error(DOING))
+}
 
 /// Makes the oldest stale hours (table `renewed`) anew, of records up to `upto`.
 fn renew(connection: &Connection, upto: i64) -> Result<(), StoreError> {
@@ -219,6 +258,7 @@ impl Step<'_> {
         self.claims()?;
         self.presence()?;
         self.runs()?;
+        note_none_long(self.connection, self.upto)?;
         self.execute(&format!(
             "DELETE FROM meta WHERE key = 'summed'; INSERT INTO meta VALUES ('summed', '{}')",
             self.upto

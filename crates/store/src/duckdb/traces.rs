@@ -10,6 +10,9 @@ use duckdb::{Connection, Row};
 use meshscope_api::{ListQuery, SpanDetail, TraceDetail, TracePage, TraceSummary};
 use meshscope_model::{SpanId, TraceId};
 
+/// A call of no trace belongs to none.
+const NO_SESSIONS: &str = "SELECT NULL::VARCHAR AS project, NULL::VARCHAR AS session_id WHERE false";
+
 /// The grouping: one row a trace of `page`, columns read by [`summary`].
 fn grouped(page: &Page) -> String {
     let (tokens, cost) = (read::token_sums(), read::sum_of("cost"));
@@ -17,7 +20,7 @@ fn grouped(page: &Page) -> String {
     let (first, last) = page.window;
     format!(
         "WITH page_traces(trace_id) AS ({ids}),
-    page_sessions AS (SELECT NULL::VARCHAR AS project, NULL::VARCHAR AS session_id WHERE false),
+    page_sessions AS ({NO_SESSIONS}),
     {},
     s AS (SELECT trace_id, span_id, parent_span_id FROM spans
         WHERE start_time BETWEEN {first} AND {last} AND trace_id IN (SELECT trace_id FROM page_traces)),
@@ -108,13 +111,11 @@ pub(super) fn list(
         shown: "trace_id::VARCHAR",
         sources: sources(slots, query, now),
         parts: "(SELECT * FROM parts WHERE spans > 0)",
-        measures: ", sum(spans) AS spans, sum(errors) AS errors, sum(blocked) AS blocked, sum(open) AS open, \
+        measures:
+            ", sum(spans) AS spans, sum(errors) AS errors, sum(blocked) AS blocked, sum(open) AS open, \
             max(system) AS system"
-            .to_owned(),
-        join: match query.min_cost_pico_usd {
-            None => String::new(),
-            Some(_) => "LEFT JOIN (SELECT trace_id, sum(cost) AS cost FROM ledger GROUP BY trace_id) USING (trace_id)".to_owned(),
-        },
+                .to_owned(),
+        cost_of: query.min_cost_pico_usd.map(|_| NO_SESSIONS),
         filter: group_filter(query)?,
         limit: u64::from(query.limit) + 1,
     };

@@ -2,7 +2,7 @@
 
 use super::super::read::{self, Filter};
 use super::super::slots::Slots;
-use super::super::{parts, sums};
+use super::super::{engine_error, parts, sums};
 use super::calendar::Calendar;
 use super::classes::{self, Classes};
 use super::rolled::Rolled;
@@ -30,6 +30,14 @@ fn bound((from, to): (i64, i64)) -> (i64, i64) {
     (from.max(read::ANY_TIME.0), to)
 }
 
+/// Whether runs have grown since they were summed up.
+fn any_grown(connection: &Connection, upto: i64) -> Result<bool, StoreError> {
+    let sql = format!("SELECT count(*) > 0 FROM parts WHERE spans > 0 AND sequence > {upto}");
+    connection
+        .query_row(&sql, [], |row| row.get(0))
+        .map_err(engine_error("count the runs"))
+}
+
 /// Named query `chosen_runs` of the runs that started in the range, and its values.
 fn runs_sql(asked: &Asked<'_>) -> Result<(String, Vec<Value>), StoreError> {
     let (with, mut values) = asked.source.sessions(asked.query, asked.slots, asked.now);
@@ -39,31 +47,34 @@ fn runs_sql(asked: &Asked<'_>) -> Result<(String, Vec<Value>), StoreError> {
     let of_part = query.list.room.is_some() || query.list.system.is_some();
     let plain = !of_part && !chooses_calls(query) && !chooses_sessions(query);
     let (from, to) = bound(asked.bounds);
-    let upto = sums::upto(asked.connection)?;
-    let runs = match upto.filter(|_| plain) {
+    // What chooses a run is otherwise asked of its parts: any of them may say it.
+    let (mut hit, mut of_hit) = (String::new(), "");
+    if !plain {
+        hit = format!(
+            "hit AS (SELECT DISTINCT trace_id FROM parts WHERE spans > 0 AND {}),",
+            filter.sql()
+        );
+        of_hit = "SEMI JOIN hit USING (trace_id)";
+        values.extend(std::mem::take(&mut filter).values);
+    }
+    let runs = match sums::upto(asked.connection)? {
+        Some(upto) if !any_grown(asked.connection, upto)? => format!("all_runs AS (SELECT * FROM runs {of_hit})"),
+        // Few have grown since: `NOT IN` looks each run up among them, where a join may do it the other way.
         Some(upto) => format!(
             "grown AS MATERIALIZED (SELECT DISTINCT trace_id FROM parts WHERE spans > 0 AND sequence > {upto}),
-            all_runs AS (SELECT * FROM runs ANTI JOIN grown USING (trace_id)
-                UNION ALL BY NAME {} SEMI JOIN grown USING (trace_id) WHERE spans > 0 GROUP BY trace_id)",
+            all_runs AS (SELECT * FROM runs {of_hit} WHERE trace_id NOT IN (SELECT trace_id FROM grown)
+                UNION ALL BY NAME {} SEMI JOIN grown USING (trace_id) {of_hit} WHERE spans > 0 GROUP BY trace_id)",
             sums::RUNS
         ),
-        // What chooses a run is asked of its parts: any of them may say it.
-        None => {
-            let hit = format!(
-                "hit AS (SELECT DISTINCT trace_id FROM parts WHERE spans > 0 AND {}),",
-                filter.sql()
-            );
-            values.extend(std::mem::take(&mut filter).values);
-            format!(
-                "{hit} all_runs AS ({} SEMI JOIN hit USING (trace_id) WHERE spans > 0 GROUP BY trace_id)",
-                sums::RUNS
-            )
-        }
+        None => format!(
+            "all_runs AS ({} {of_hit} WHERE spans > 0 GROUP BY trace_id)",
+            sums::RUNS
+        ),
     };
     filter.add(&format!("start BETWEEN {from} AND {to}"), []);
     values.extend(filter.values.iter().cloned());
     let sql = format!(
-        "WITH {with} {runs}, chosen_runs AS (SELECT * FROM all_runs WHERE {})",
+        "WITH {with} {hit} {runs}, chosen_runs AS (SELECT * FROM all_runs WHERE {})",
         filter.sql()
     );
     Ok((sql, values))
@@ -175,6 +186,29 @@ pub(super) fn run_classes(asked: &Asked<'_>) -> Result<Vec<(u32, i16, u64)>, Sto
     )
 }
 
+/// Hours beyond which one condition on all rows is cheaper than one on the rows of each.
+const FEW: usize = 4;
+
+/// Conditions on the rows of the roll-up that the sums do not have; a row may meet several. What is in order
+/// of time and sequence is a condition of its own, by which the engine leaves out what it need not look at.
+fn not_summed(connection: &Connection, rolled: &Rolled) -> Result<Vec<String>, StoreError> {
+    let upto = rolled.upto;
+    let mut all = vec![format!("sequence > {upto}")];
+    let edges = rolled.unusable_ranges();
+    let edges = edges
+        .iter()
+        .map(|(first, last)| format!("sequence <= {upto} AND first <= {last} AND last >= {first}"));
+    all.extend(edges);
+    let long = sums::may_be_long(connection, upto)?;
+    if long {
+        all.push(sums::is_long());
+    }
+    if long || all.len() > FEW {
+        return Ok(vec![format!("({})", all.join(" OR "))]);
+    }
+    Ok(all)
+}
+
 /// Where sessions, agents and rooms are seen: named queries `seen` (bucket, project, session_id, room) and
 /// `acted` (bucket, project, agent), and their values.
 fn seen_sql(asked: &Asked<'_>, ledger: &Filter) -> Result<(String, Vec<Value>), StoreError> {
@@ -209,22 +243,12 @@ fn seen_sql(asked: &Asked<'_>, ledger: &Filter) -> Result<(String, Vec<Value>), 
             (spread(&parts::all(), "true"), None)
         }
         Some(rolled) => {
-            let edges: Vec<String> = rolled
-                .unusable_ranges()
+            let mut parts: Vec<String> = not_summed(asked.connection, rolled)?
                 .iter()
-                .map(|(first, last)| format!("(first <= {last} AND last >= {first})"))
+                .map(|condition| spread("parts", condition))
                 .collect();
-            let edges = if edges.is_empty() {
-                "false".to_owned()
-            } else {
-                edges.join(" OR ")
-            };
-            let fresh = format!("(sequence > {} OR {} OR {edges})", rolled.upto, sums::is_long());
-            let parts = [
-                spread("parts", &fresh),
-                spread(&format!("({})", parts::of_calls()), "true"),
-            ];
-            for _ in 0..4 {
+            parts.push(spread(&format!("({})", parts::of_calls()), "true"));
+            for _ in 0..2 + parts.len() {
                 values.extend(filter.values.iter().cloned());
             }
             let which = format!("WHERE {} AND {}", rolled.usable(), filter.sql());
@@ -234,13 +258,13 @@ fn seen_sql(asked: &Asked<'_>, ledger: &Filter) -> Result<(String, Vec<Value>), 
             )
         }
     };
-    // Calls that only counters tell are of no span.
+    // Calls that only counters tell are of no span, so that no run has them.
     let counted = match chooses_calls(query) {
         true => {
             values.extend(ledger.values.iter().cloned());
             let bucket = calendar.index_sql("time");
             format!(
-                " UNION ALL SELECT {bucket}, project, session_id, room, [agent] FROM ledger WHERE {} AND {}",
+                " UNION ALL SELECT {bucket}, project, session_id, room, [agent] FROM ledger WHERE source <> 0 AND {} AND {}",
                 ledger.sql(),
                 of_chosen(query)
             )

@@ -160,14 +160,21 @@ impl Rolled {
         let from = counted::From {
             plain: "plain_rows",
             usage: "usage",
-            claims: "claim_rows",
+            claims: "doubtful",
         };
+        // What was covered when its hour was summed up stays so, and need not be looked for among all calls.
+        let known = format!(
+            "sequence <= {} AND {} NOT IN (SELECT hour FROM stale) AND sequence NOT IN (SELECT sequence FROM open_claims)",
+            self.upto,
+            sums::hour_sql("time")
+        );
         format!(
             "plain_rows AS ({}),
-            claim_rows AS MATERIALIZED ({}
-                UNION ALL BY NAME SELECT * FROM open_claims WHERE {open}),
+            claim_rows AS MATERIALIZED (SELECT *, {known} AS known FROM ({}
+                UNION ALL BY NAME SELECT * FROM open_claims WHERE {open})),
+            doubtful AS (SELECT * EXCLUDE (known) FROM claim_rows WHERE NOT known),
             beside AS ({}),
-            beside_covered AS ({})",
+            beside_covered AS (SELECT * EXCLUDE (known) FROM claim_rows WHERE known UNION ALL BY NAME {})",
             self.unsummed(sums::PLAIN),
             self.unsummed("claim"),
             counted::counted(&from),

@@ -1,5 +1,6 @@
 //! The ledger rows under a figure; claims that were not counted stand among them when asked for.
 
+use super::super::counted;
 use super::super::read::{self, Filter};
 use super::super::slots::Slots;
 use super::source::{self, Source};
@@ -200,15 +201,24 @@ fn dispute(connection: &Connection, rows: &mut [UsageRow]) -> Result<(), StoreEr
     if traces.is_empty() {
         return Ok(());
     }
-    let list: Vec<String> = traces.iter().map(|id| format!("'{id}'::UUID")).collect();
-    let within = format!("trace_id IN ({})", list.join(", "));
+    let list: Vec<String> = traces.iter().map(|id| format!("('{id}'::UUID)")).collect();
+    let traces = format!("page_traces(trace_id) AS (VALUES {})", list.join(", "));
+    let sql = format!(
+        "WITH {traces} SELECT min(first), max(last) FROM parts
+        WHERE spans > 0 AND trace_id IN (SELECT trace_id FROM page_traces)"
+    );
+    let window = read::rows(connection, "find runs", &sql, Vec::new(), |row| {
+        Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
+    })?;
+    let window = window.into_iter().next().flatten().unwrap_or((0, 0));
     // Claims of MeshFlow (system 4) are over a session of many runs.
     let sql = format!(
-        "WITH c AS (SELECT trace_id, span_id, total_tokens, cost FROM covered WHERE system <> 4 AND {within}),
-        u AS (SELECT trace_id, {} AS tokens, {} AS cost FROM counted
-            WHERE NOT claim AND trace_id IN (SELECT trace_id FROM c) GROUP BY trace_id)
+        "WITH {traces}, page_sessions AS (SELECT NULL::VARCHAR AS project, NULL::VARCHAR AS session_id WHERE false), {},
+        c AS (SELECT trace_id, span_id, total_tokens, cost FROM page_claims WHERE system <> 4),
+        u AS (SELECT trace_id, {} AS tokens, {} AS cost FROM page_counted WHERE NOT claim GROUP BY trace_id)
         SELECT c.trace_id::VARCHAR, c.span_id, c.total_tokens, u.tokens, c.cost, u.cost FROM c JOIN u USING (trace_id)
         WHERE c.total_tokens <> u.tokens OR c.cost <> u.cost ORDER BY 1, 2",
+        counted::of_page(window),
         read::sum_of("total_tokens"),
         read::sum_of("cost"),
     );

@@ -1,7 +1,5 @@
 //! What a person sees in the studio.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
 use meshscope_tests::{Browser, Redis, Server, replay};
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::metrics::MeterProvider as _;

@@ -1,15 +1,6 @@
 //! Every page in both themes, on both screens: axe finds nothing serious.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs
-)]
-
 use meshscope_tests::{Browser, Server};
-use serde_json::Value;
 
 /// Asks axe for what is serious, as lines: rule, how many, the first places and what is wrong there.
 ///
@@ -31,14 +22,9 @@ const CHECK: &str = "
             .map(node => `${node.target} ${node.html.slice(0, 160)} ${(node.any[0] ?? node.all[0] ?? node.none[0])?.message}`).join(' | ')}`);
 ";
 
-async fn json(url: &str) -> Value {
-    reqwest::get(url).await.unwrap().json().await.unwrap()
-}
-
 /// Pages, and what is there when they are.
 async fn pages(server: &Server) -> Vec<(String, &'static str)> {
-    let api = format!("{}/api/v1", server.studio);
-    let traces = json(&format!("{api}/traces?q=invoke_workflow&limit=2")).await;
+    let traces = server.get("traces?q=invoke_workflow&limit=2").await;
     let of = |at: usize, key: &str| traces["traces"][at][key].as_str().unwrap().to_owned();
     let (trace, other, session) = (of(0, "trace_id"), of(1, "trace_id"), of(0, "session_id"));
     let mut pages: Vec<(String, &str)> = [

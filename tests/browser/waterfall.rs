@@ -1,7 +1,5 @@
 //! The waterfall under pointer and keyboard: where its bars stand, and what it says.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
 use meshscope_tests::{Browser, Server};
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;

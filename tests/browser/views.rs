@@ -1,8 +1,6 @@
 //! The other views of a trace: what they say, where things stand in them, and that one selection is shared by
 //! all.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
 use meshscope_tests::{Browser, Server};
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;

@@ -1,7 +1,5 @@
 //! Metrics in the console, drawn by their type.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
 use meshscope_tests::{Browser, Server};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};

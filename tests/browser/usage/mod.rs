@@ -1,8 +1,6 @@
 //! Usage on the screen: overview, charts, breakdown, rows, session list and session page say the same as
 //! the ledger, and hands and keys do what they should.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
 mod hands;
 mod lists;
 mod prices;
@@ -144,14 +142,6 @@ fn range() -> String {
     format!("from={}&to={}", START - HOUR, START + 6 * HOUR)
 }
 
-async fn ask(server: &Server, path: &str) -> Value {
-    let response = reqwest::get(format!("{}/api/v1/{path}", server.studio))
-        .await
-        .unwrap();
-    assert!(response.status().is_success(), "{path}: {}", response.status());
-    response.json().await.unwrap()
-}
-
 async fn open(browser: &Browser, server: &Server, query: &str) {
     let to = format!("{}/usage?{}{query}", server.studio, range());
     browser.page.goto(to).await.unwrap();
@@ -175,7 +165,7 @@ async fn every_place_says_what_the_ledger_says() {
     send(&server).await;
     let browser = Browser::start().await;
     open(&browser, &server, "").await;
-    let usage = ask(&server, &format!("usage?by=model&{}", range())).await;
+    let usage = server.get(&format!("usage?by=model&{}", range())).await;
     let totals = &usage["totals"];
     assert_eq!(totals["tokens"]["total"], "4330");
     assert_eq!(totals["cost_pico_usd"], "4600000000");

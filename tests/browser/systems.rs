@@ -1,7 +1,5 @@
 //! Every view of a trace for what real agents sent, in both themes, to be looked at.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
 use meshscope_tests::{Browser, Redis, Server, replay};
 use serde_json::Value;
 
@@ -17,24 +15,20 @@ const VIEWS: [(&str, &str); 7] = [
 
 /// The largest trace of a system in which something is said, else the largest, and the span that speaks last.
 async fn largest(server: &Server, system: &str) -> (String, String) {
-    let get = async |path: String| -> Value {
-        let answer = reqwest::get(format!("{}/api/v1/{path}", server.studio))
-            .await
-            .unwrap();
-        answer.json().await.unwrap()
-    };
-    let list = get(format!("traces?from=0&limit=1000&system={system}")).await;
+    let list = server
+        .get(&format!("traces?from=0&limit=1000&system={system}"))
+        .await;
     let mut traces = list["traces"].as_array().unwrap().clone();
     traces.sort_by_key(|trace| std::cmp::Reverse(trace["spans"].as_u64()));
     let id = |trace: &Value| trace["trace_id"].as_str().unwrap().to_owned();
     for trace in &traces {
-        let talk = get(format!("traces/{}/conversation", id(trace))).await;
+        let talk = server.get(&format!("traces/{}/conversation", id(trace))).await;
         if let Some(turn) = talk["turns"].as_array().unwrap().last() {
             return (id(trace), turn["span_id"].as_str().unwrap().to_owned());
         }
     }
     let largest = id(&traces[0]);
-    let whole = get(format!("traces/{largest}")).await;
+    let whole = server.get(&format!("traces/{largest}")).await;
     let span = whole["spans"][0]["span_id"].as_str().unwrap().to_owned();
     (largest, span)
 }
