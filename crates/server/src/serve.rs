@@ -48,28 +48,56 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Runs the server until it is told to end.
 pub(crate) async fn run(config: Config) -> Result<(), String> {
     let running = start(config).await?;
+    // Who reads the addresses may end the server at once.
+    let told = Told::listen()?;
     println!("studio http://{}", running.api);
     println!("otlp/http http://{}", running.otlp_http);
     println!("otlp/grpc http://{}", running.otlp_grpc);
-    terminated().await?;
+    told.to_end().await?;
     tracing::info!("ending: writing what waits");
     running.stop().await
 }
 
-/// Waits for ctrl-c or SIGTERM.
-async fn terminated() -> Result<(), String> {
-    let cannot = |error: std::io::Error| format!("cannot wait for signals: {error}");
-    #[cfg(unix)]
-    {
-        let kind = tokio::signal::unix::SignalKind::terminate();
-        let mut terminate = tokio::signal::unix::signal(kind).map_err(cannot)?;
+/// Hears ctrl-c and SIGTERM from its making on.
+#[cfg(unix)]
+struct Told {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Told {
+    fn listen() -> Result<Self, String> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let hear = |kind| signal(kind).map_err(|error| format!("cannot wait for signals: {error}"));
+        Ok(Self {
+            interrupt: hear(SignalKind::interrupt())?,
+            terminate: hear(SignalKind::terminate())?,
+        })
+    }
+
+    async fn to_end(mut self) -> Result<(), String> {
         tokio::select! {
-            stop = tokio::signal::ctrl_c() => stop.map_err(cannot),
-            _ = terminate.recv() => Ok(()),
+            _ = self.interrupt.recv() => Ok(()),
+            _ = self.terminate.recv() => Ok(()),
         }
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(cannot)
+}
+
+/// Hears ctrl-c.
+#[cfg(not(unix))]
+struct Told;
+
+#[cfg(not(unix))]
+impl Told {
+    fn listen() -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    async fn to_end(self) -> Result<(), String> {
+        let told = tokio::signal::ctrl_c().await;
+        told.map_err(|error| format!("cannot wait for signals: {error}"))
+    }
 }
 
 async fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, String> {
