@@ -61,6 +61,8 @@ fn Frame() -> impl IntoView {
     state::provide();
     let help = state::keys::provide();
     pages::console::provide();
+    #[cfg(feature = "split")]
+    pages::later::bring_parts();
     view! {
         <div class="app">
             <Rail />

@@ -41,6 +41,46 @@ macro_rules! later {
 }
 pub(crate) use later;
 
+/// By then the page that was opened has asked for what it shows, ms.
+#[cfg(feature = "split")]
+const OPENED_MS: i32 = 1_000;
+
+/// Downloads all parts, one after the other, once the page that was opened is there: what is clicked next does not
+/// wait for them. Who saves data is left to the click.
+#[cfg(feature = "split")]
+pub(crate) fn bring_parts() {
+    macro_rules! bring {
+        ($chunk:ident) => {{
+            #[allow(dead_code)]
+            #[leptos::wasm_split::wasm_split($chunk, wasm_split_path = leptos::wasm_split, fallible, preload(bring))]
+            fn nothing() -> Result<(), crate::pages::later::Missing> {
+                Ok(())
+            }
+            if bring().await.is_err() {
+                leptos::logging::warn!("a part of the studio did not come; it is asked for again by its page");
+            }
+        }};
+    }
+    if saves_data() {
+        return;
+    }
+    spawn_local(async {
+        crate::client::sleep(OPENED_MS).await;
+        bring!(trace);
+        bring!(usage);
+        bring!(console);
+    });
+}
+
+/// Has the browser been told to download little? <https://wicg.github.io/savedata/>
+#[cfg(feature = "split")]
+fn saves_data() -> bool {
+    let of = |object: &wasm_bindgen::JsValue, name: &str| js_sys::Reflect::get(object, &name.into());
+    of(&window().navigator(), "connection")
+        .and_then(|connection| of(&connection, "saveData"))
+        .is_ok_and(|saves| saves.is_truthy())
+}
+
 /// Shows what `page` comes to, once it is there; asks again when told to.
 pub(crate) fn show<F>(page: fn() -> F) -> AnyView
 where

@@ -514,7 +514,6 @@ async fn every_page_fits_both_screens_in_both_themes() {
 async fn a_part_that_does_not_come_is_told_and_asked_for_again() {
     let server = Server::start();
     let browser = Browser::start().await;
-    browser.page.goto(&server.studio).await.unwrap();
     let block = async |urls: &[&str]| {
         let cdp = browser.page.cdp();
         cdp.send_raw("Network.enable", serde_json::json!({}))
@@ -524,6 +523,7 @@ async fn a_part_that_does_not_come_is_told_and_asked_for_again() {
         cdp.send_raw("Network.setBlockedURLs", blocked).await.unwrap();
     };
     block(&["*split_usage*"]).await;
+    browser.page.goto(&server.studio).await.unwrap();
     let usage = browser.page.find(By::Css("a[href$='/usage']")).await.unwrap();
     usage.click().await.unwrap();
     browser.sees("A part of the studio could not be downloaded").await;

@@ -221,6 +221,18 @@ impl Browser {
         }
     }
 
+    /// A browser of 1440 by 900 that runs `script` in every page before the page's own.
+    pub async fn watching(script: &str) -> Self {
+        let browser = Self::start().await;
+        browser.size(1440, 900).await;
+        let script = serde_json::json!({ "source": script });
+        let cdp = browser.page.cdp();
+        cdp.send_raw("Page.addScriptToEvaluateOnNewDocument", script)
+            .await
+            .unwrap();
+        browser
+    }
+
     /// Makes the page this wide and high, whatever the window's frame takes.
     pub async fn size(&self, width: u32, height: u32) {
         let metrics =

@@ -69,13 +69,7 @@ fn host(points: u64) {
 
 async fn page(server: &Server, points: u64) -> Result<(), String> {
     let mut took = Times::default();
-    let browser = Browser::start().await;
-    browser.size(1440, 900).await;
-    let source = POINTS.replace("POINTS", &points.to_string());
-    let watch = serde_json::json!({ "source": source });
-    let cdp = browser.page.cdp();
-    let watched = cdp.send_raw("Page.addScriptToEvaluateOnNewDocument", watch).await;
-    watched.map_err(|error| error.to_string())?;
+    let browser = Browser::watching(&POINTS.replace("POINTS", &points.to_string())).await;
     for _ in 0..if points > 100_000 { 5 } else { TIMES } {
         let address = format!("http://{}/metrics?metric=load&range=all&paused=1", server.api);
         let went = browser.page.goto(address).await;

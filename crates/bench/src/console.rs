@@ -50,12 +50,7 @@ const FRAMES: &str = r"
 ";
 
 async fn open(server: &Server, tab: &str) -> Result<Browser, String> {
-    let browser = Browser::start().await;
-    browser.size(1440, 900).await;
-    let watch = serde_json::json!({ "source": WATCH });
-    let cdp = browser.page.cdp();
-    let watched = cdp.send_raw("Page.addScriptToEvaluateOnNewDocument", watch).await;
-    watched.map_err(|error| error.to_string())?;
+    let browser = Browser::watching(WATCH).await;
     let page = browser
         .page
         .goto(format!("http://{}/console?tab={tab}", server.api))

@@ -188,12 +188,7 @@ pub(crate) async fn run() -> Result<(), String> {
     server.wait_idle();
     println!("session: ms after the click, {TIMES} times; busy is what the page itself does for a frame");
     for session in &SESSIONS {
-        let browser = Browser::start().await;
-        browser.size(1440, 900).await;
-        let watch = serde_json::json!({ "source": WATCH });
-        let watched = browser.page.cdp();
-        let watched = watched.send_raw("Page.addScriptToEvaluateOnNewDocument", watch);
-        watched.await.map_err(|error| error.to_string())?;
+        let browser = Browser::watching(WATCH).await;
         for panel in PANELS {
             measure(&server, &browser, session.name, panel).await?;
         }

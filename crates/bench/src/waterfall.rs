@@ -211,12 +211,7 @@ pub(crate) async fn run(most: u64) -> Result<(), String> {
     println!("waterfall: ms after the click; busy is what the page itself does for a frame");
     for spans in sizes {
         for shape in Shape::ALL {
-            let browser = Browser::start().await;
-            browser.size(1440, 900).await;
-            let watch = serde_json::json!({ "source": WATCH });
-            let watched = browser.page.cdp();
-            let watched = watched.send_raw("Page.addScriptToEvaluateOnNewDocument", watch);
-            watched.await.map_err(|error| error.to_string())?;
+            let browser = Browser::watching(WATCH).await;
             let patience = Duration::from_secs(120);
             let waits = browser.page.set_script_timeout(patience).await;
             waits.map_err(|error| error.to_string())?;

@@ -53,7 +53,7 @@ pub(crate) async fn run(config: Config) -> Result<(), String> {
     println!("studio http://{}", running.api);
     println!("otlp/http http://{}", running.otlp_http);
     println!("otlp/grpc http://{}", running.otlp_grpc);
-    told.to_end().await?;
+    told.ended().await?;
     tracing::info!("ending: writing what waits");
     running.stop().await
 }
@@ -76,7 +76,7 @@ impl Told {
         })
     }
 
-    async fn to_end(mut self) -> Result<(), String> {
+    async fn ended(mut self) -> Result<(), String> {
         tokio::select! {
             _ = self.interrupt.recv() => Ok(()),
             _ = self.terminate.recv() => Ok(()),
@@ -94,7 +94,7 @@ impl Told {
         Ok(Self)
     }
 
-    async fn to_end(self) -> Result<(), String> {
+    async fn ended(self) -> Result<(), String> {
         let told = tokio::signal::ctrl_c().await;
         told.map_err(|error| format!("cannot wait for signals: {error}"))
     }

@@ -237,7 +237,7 @@ pub(crate) async fn session_conversation(
             return Ok(None);
         };
         let mut heard = Heard::default();
-        store.session_spoken(&project, &wanted, &mut |entry| heard.hear(entry))?;
+        store.session_spoken(&project, &wanted, Heard::LIMIT, &mut |spoken| heard.hear(spoken))?;
         let mut conversation = told(None, &heard.spans, heard.more);
         if let Some(limit) = preview {
             conversation.cut(limit);

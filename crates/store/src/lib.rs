@@ -12,6 +12,7 @@ pub mod writer;
 pub use crate::changes::{ChangedSpan, Changes, LiveRecords, StreamPosition};
 pub use crate::duckdb::{DuckDb, Options};
 
+use meshscope_analysis::conversation::Spoken;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::prices::{Reprice, RepriceReport, UnpricedModel};
@@ -25,7 +26,7 @@ use meshscope_api::{
     SessionTotals, SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageCalls, UsageHeatMap,
     UsageQuery, UsageReport, UsageRowPage,
 };
-use meshscope_model::{Batch, SpanColumns, SpanEntry, SpanId, TraceId, Usage};
+use meshscope_model::{Batch, SpanColumns, SpanId, TraceId, Usage};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -240,13 +241,14 @@ pub trait Store: Send + Sync + 'static {
     /// trace.
     fn search_trace(&self, trace_id: TraceId, query: &SpanSearch) -> Result<Option<SpanMatches>, StoreError>;
 
-    /// Gives the spans of a trace that may carry messages, or only `span`, to `take` in full, in the
+    /// Gives the first `limit` spans of a trace that may say something, or only `span`, to `take`, in the
     /// order of (start, span id); `take` may break off. False when there is no such trace.
     fn spoken(
         &self,
         trace_id: TraceId,
         span: Option<SpanId>,
-        take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
+        limit: usize,
+        take: &mut dyn FnMut(Spoken) -> ControlFlow<()>,
     ) -> Result<bool, StoreError>;
 
     /// The project of a session, where there is such a session: of several of one name the one with the
@@ -262,13 +264,14 @@ pub trait Store: Send + Sync + 'static {
         take: &mut dyn FnMut(ColumnsPiece) -> ControlFlow<()>,
     ) -> Result<bool, StoreError>;
 
-    /// Gives the spans of a session that may carry messages to `take` in full, in the order of
+    /// Gives the first `limit` spans of a session that may say something to `take`, in the order of
     /// (start, span id); `take` may break off.
     fn session_spoken(
         &self,
         project: &str,
         session_id: &str,
-        take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
+        limit: usize,
+        take: &mut dyn FnMut(Spoken) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
 
     /// The log records of a session in short, in the order of time.

@@ -66,7 +66,8 @@ pub(crate) fn cut(tools: &BuildTools, dist: &Path, hash: &str) -> Result<()> {
     let bound = dist.join(format!("{name}_bg.wasm"));
     optimise(tools, &bound, &bound)?;
     let failed = |error: std::io::Error| format!("cannot write the parts to {}: {error}", dist.display());
-    let mut script = fs::read_to_string(work.path().join(&link)).map_err(failed)?;
+    let script = fs::read_to_string(work.path().join(&link)).map_err(failed)?;
+    let mut script = compiled_at_once(&script)?;
     for part in cut.split_modules {
         let file = part
             .file_name()
@@ -77,6 +78,19 @@ pub(crate) fn cut(tools: &BuildTools, dist: &Path, hash: &str) -> Result<()> {
         optimise(tools, &part, &dist.join(hashed))?;
     }
     fs::write(dist.join(link), script).map_err(failed)
+}
+
+/// The loader compiles a part only when those it needs have been started; this way it compiles while they come.
+fn compiled_at_once(script: &str) -> Result<String> {
+    let script = replaced(script, "const src = fetch(", "const src = compiled(")?;
+    let script = replaced(
+        &script,
+        "WebAssembly.instantiateStreaming(src, imports)",
+        "WebAssembly.instantiate(await src, imports)",
+    )?;
+    Ok(format!(
+        "{script}const compiled = part => WebAssembly.compileStreaming(fetch(part));\n"
+    ))
 }
 
 /// The text with another name wherever it has this one, which it must have.

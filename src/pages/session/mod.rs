@@ -32,6 +32,7 @@ use meshscope_layout::format;
 use meshscope_model::SpanId;
 use std::sync::Arc;
 use std::time::Duration;
+use talk::Said;
 
 /// The panels: name in the URL, title.
 const PANELS: [(&str, &str); 9] = [
@@ -60,6 +61,8 @@ pub(crate) struct Focus {
     pub brush: Memo<Option<(i64, i64)>>,
     /// The calls that were counted, once anybody looks at them.
     pub ledger: Fetch<Arc<Ledger>>,
+    /// What was said.
+    pub said: Said,
     /// Opens a log record by its sequence number.
     pub open_log: Callback<i64>,
     /// The spans as the views of traces take them, and the span that is selected.
@@ -126,11 +129,15 @@ pub(crate) fn SessionPage() -> impl IntoView {
     let playhead = use_playhead();
     let viewed = use_viewed(id);
     let patch = use_patch();
+    let tab = param("tab");
+    // The panel that is opened where the link names none.
+    let talks = Memo::new(move |_| tab.with(|tab| tab.as_deref().is_none_or(|tab| tab == "conversation")));
     let focus = Focus {
         viewed,
         playhead,
         brush: range("brush"),
         ledger: ledger::use_ledger(viewed, playhead),
+        said: talk::use_said(viewed, talks),
         open_log: Callback::new(move |log: i64| {
             patch(&[("tab", Some("logs".to_owned())), ("log", Some(log.to_string()))]);
         }),

@@ -1,8 +1,8 @@
 //! What was said in the session up to the instant, with where the time of each turn went.
 
-use super::data::{path_of, scoped};
+use super::data::{Viewed, path_of, scoped};
 use super::{Focus, rows};
-use crate::client::{self, ask, use_fetch_while};
+use crate::client::{self, Fetch, ask, use_fetch_while};
 use crate::components::states::Fetched;
 use crate::pages::trace::talk::turn_view;
 use leptos::prelude::*;
@@ -11,14 +11,44 @@ use meshscope_api::Conversation;
 use meshscope_api::conversation::Turn;
 use meshscope_layout::format;
 use std::sync::Arc;
-use wasm_bindgen::JsCast as _;
+use std::time::Duration;
 
 /// Bytes of a text that come with the conversation.
 const PREVIEW: u32 = 4 * 1024;
 /// Turns that are made together.
 const TOGETHER: usize = 30;
-/// The same at an instant: as many as are made within a frame.
-const AT_ONCE: usize = 10;
+/// A message is no lower, CSS pixels.
+const LOWEST: i32 = 32;
+/// The instant rests when it has not moved for so long.
+const REST: Duration = Duration::from_millis(150);
+
+/// What was said: fetched while somebody looks at it.
+#[derive(Clone, Copy)]
+pub(crate) struct Said {
+    fetched: Fetch<Conversation>,
+    /// Long texts come whole.
+    whole: RwSignal<bool>,
+}
+
+/// Fetches the conversation while it is `open`, beside everything else that the page asks for.
+pub(super) fn use_said(viewed: Viewed, open: Memo<bool>) -> Said {
+    let origin = StoredValue::new(client::origin());
+    let whole = RwSignal::new(false);
+    let fetched = use_fetch_while(
+        move || {
+            open.get()
+                .then(|| (viewed.which.get(), viewed.version.get(), whole.get()))
+        },
+        || false,
+        move |(which, _, whole), abort| async move {
+            let mut params = scoped(&which);
+            params.set("preview", (!whole).then_some(PREVIEW));
+            let path = path_of(&which, "/conversation");
+            ask::<Conversation>(path, params, origin, abort).await
+        },
+    );
+    Said { fetched, whole }
+}
 
 /// A conversation with the turn (or run) that each message belongs to.
 struct Talk {
@@ -54,19 +84,7 @@ impl Talk {
 
 /// The conversation.
 pub(super) fn panel(focus: Focus) -> AnyView {
-    let origin = StoredValue::new(client::origin());
-    let whole = RwSignal::new(false);
-    let viewed = focus.viewed;
-    let fetched = use_fetch_while(
-        move || Some((viewed.which.get(), viewed.version.get(), whole.get())),
-        || false,
-        move |(which, _, whole), abort| async move {
-            let mut params = scoped(&which);
-            params.set("preview", (!whole).then_some(PREVIEW));
-            let path = path_of(&which, "/conversation");
-            ask::<Conversation>(path, params, origin, abort).await
-        },
-    );
+    let Said { fetched, whole } = focus.said;
     let talk = Memo::new_with_compare(
         move |_| {
             // Once the spans are here, it is known whose turn a message is.
@@ -112,15 +130,29 @@ fn told(talk: Told, whole: RwSignal<bool>, focus: Focus) -> AnyView {
     });
     let limit = RwSignal::new(2 * TOGETHER);
     let travels = Memo::new(move |_| focus.playhead.at.with(Option::is_some));
-    // The messages that are made: around the instant, where there is one. Those behind it wait unseen, so that
-    // a frame of scrubbing makes none.
+    let rests = use_rest(window);
+    let place = NodeRef::<leptos::html::Div>::new();
+    // The messages that are made: of an instant those before it, and while it moves no more than are seen.
     let made = Memo::new(move |_| {
         let (from, to) = window.get();
         if !travels.get() {
             return (from, to.min(from + limit.get()));
         }
-        let first = (to / AT_ONCE).saturating_sub(2) * AT_ONCE;
-        (first.max(from), (first + 4 * AT_ONCE).min(turns()))
+        let seen = place
+            .get_untracked()
+            .map_or(0, |place| place.client_height() / LOWEST + 1);
+        let count = if rests.get() {
+            2 * TOGETHER
+        } else {
+            seen.unsigned_abs() as usize
+        };
+        (to.saturating_sub(count).max(from), to)
+    });
+    // What was said last by the instant is in view: its place is laid out from the bottom up.
+    Effect::new(move |_| {
+        if let (true, false, Some(place)) = (travels.get(), rests.get(), place.get_untracked()) {
+            place.set_scroll_top(0);
+        }
     });
     let each = move || {
         let (from, to) = made.get();
@@ -128,19 +160,7 @@ fn told(talk: Told, whole: RwSignal<bool>, focus: Focus) -> AnyView {
     };
     // What comes late may have begun before all that was known.
     let first = Memo::new(move |_| focus.bounds().0);
-    let one = move |at: usize| message(at, talk, window, first, focus);
-    // What was said last by the instant is in view.
-    let place = NodeRef::<leptos::html::Div>::new();
-    Effect::new(move |_| {
-        if let (true, Some(last)) = (travels.get(), window.get().1.checked_sub(1))
-            && let Some(element) = document().get_element_by_id(&format!("said-{last}"))
-            && let (Ok(element), Some(place)) =
-                (element.dyn_into::<web_sys::HtmlElement>(), place.get_untracked())
-        {
-            let bottom = element.offset_top() + element.offset_height() - place.offset_top();
-            place.set_scroll_top((bottom + 12 - place.client_height()).max(0));
-        }
-    });
+    let one = move |at: usize| message(at, talk, first, focus);
     let earlier = move || {
         let (from, _) = made.get();
         let hidden = from.saturating_sub(window.get().0);
@@ -160,14 +180,31 @@ fn told(talk: Told, whole: RwSignal<bool>, focus: Focus) -> AnyView {
             .then(|| view! { <p class="muted">"The session says more than is read for one conversation; open its runs for the rest."</p> })
     };
     view! {
-        <div class="talk" node_ref=place tabindex="0" role="log" aria-label="Conversation">
-            {earlier}
-            <For each key=|at| *at children=one />
-            {more}{unread}
+        <div class="talk" class:travels=travels node_ref=place tabindex="0" role="log" aria-label="Conversation">
+            <div class="talk-all">
+                {earlier}
+                <For each key=|at| *at children=one />
+                {more}{unread}
+            </div>
         </div>
         {foot(talk, window, whole)}
     }
     .into_any()
+}
+
+/// Whether the window has stood still for a while.
+fn use_rest(window: Memo<(usize, usize)>) -> Memo<bool> {
+    let rested = RwSignal::new(window.get_untracked());
+    Effect::new(move |_| {
+        let here = window.get();
+        let rest = move || {
+            if window.try_get_untracked() == Some(here) {
+                rested.set(here);
+            }
+        };
+        set_timeout(rest, REST);
+    });
+    Memo::new(move |_| rested.get() == window.get())
 }
 
 /// How many messages there are, and a way to have long texts whole.
@@ -189,7 +226,7 @@ fn foot(talk: Told, window: Memo<(usize, usize)>, whole: RwSignal<bool>) -> AnyV
 
 /// The message of a place, below the stages of the turn that begins with it. It is made anew when it says
 /// something else.
-fn message(at: usize, talk: Told, window: Memo<(usize, usize)>, first: Memo<i64>, focus: Focus) -> AnyView {
+fn message(at: usize, talk: Told, first: Memo<i64>, focus: Focus) -> AnyView {
     let turn = Memo::new(move |_| talk.with(|talk| talk.as_ref()?.turns.get(at).cloned()));
     let begins = move || talk.with(|talk| talk.as_ref()?.begins.get(at).copied().flatten());
     let strip = move || begins().and_then(|row| stages(row, focus));
@@ -199,8 +236,7 @@ fn message(at: usize, talk: Told, window: Memo<(usize, usize)>, first: Memo<i64>
                 .map(|turn| turn_view(turn, first.get(), Some(focus.shown)))
         })
     };
-    let later = move || window.with(|(_, to)| at >= *to);
-    view! { <div class="said-at" class:later=later id=format!("said-{at}")>{strip}{said}</div> }.into_any()
+    view! { <div class="said-at">{strip}{said}</div> }.into_any()
 }
 
 /// A turn's name and where its time went.

@@ -30,12 +30,7 @@ pub(super) async fn open(server: &Server, world: &World) -> Result<(), String> {
     let address = format!("http://{}/usage?from={}&to={}", server.api, range.from, range.to);
     let (mut cost, mut all) = (Times::default(), Times::default());
     for _ in 0..TIMES {
-        let browser = Browser::start().await;
-        browser.size(1440, 900).await;
-        let watch = serde_json::json!({ "source": WATCH });
-        let cdp = browser.page.cdp();
-        let watched = cdp.send_raw("Page.addScriptToEvaluateOnNewDocument", watch).await;
-        watched.map_err(|error| error.to_string())?;
+        let browser = Browser::watching(WATCH).await;
         let went = browser.page.goto(&address).await;
         went.map_err(|error| error.to_string())?;
         browser

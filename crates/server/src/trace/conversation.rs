@@ -8,8 +8,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use meshscope_analysis::conversation::{Spoken, conversation as told};
 use meshscope_api::{Conversation, ConversationQuery, Problem};
-use meshscope_model::{Message, Part, SpanEntry};
-use meshscope_telemetry::messages;
+use meshscope_model::{Message, Part};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -39,7 +38,7 @@ pub(crate) async fn conversation(
     let query = ConversationQuery::read(&params(query))?;
     let conversation = app.ask(move |store| {
         let mut heard = Heard::default();
-        let found = store.spoken(id, query.span, &mut |entry| heard.hear(entry))?;
+        let found = store.spoken(id, query.span, Heard::LIMIT, &mut |spoken| heard.hear(spoken))?;
         Ok(found.then(|| {
             let mut conversation = told(Some(id), &heard.spans, heard.more);
             if let Some(limit) = query.preview {
@@ -61,8 +60,10 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    pub(crate) fn hear(&mut self, entry: &SpanEntry) -> ControlFlow<()> {
-        let spoken = spoken(entry);
+    /// One more than there is room for tells that there are more.
+    pub(crate) const LIMIT: usize = MOST_SPANS + 1;
+
+    pub(crate) fn hear(&mut self, spoken: Spoken) -> ControlFlow<()> {
         self.bytes += spoken.messages.iter().map(bytes_of).sum::<usize>();
         self.more = self.spans.len() >= MOST_SPANS || (self.bytes > MOST_BYTES && !self.spans.is_empty());
         if self.more {
@@ -70,23 +71,6 @@ impl Heard {
         }
         self.spans.push(spoken);
         ControlFlow::Continue(())
-    }
-}
-
-fn spoken(SpanEntry { span, facts }: &SpanEntry) -> Spoken {
-    Spoken {
-        trace_id: span.trace_id,
-        span_id: span.span_id,
-        parent_span_id: span.parent_span_id,
-        start_time: span.start_time,
-        duration: facts.reported_duration.unwrap_or_else(|| span.duration()),
-        operation: facts.operation,
-        agent: facts.origin.agent.clone(),
-        model: facts.model.clone(),
-        tool: facts.tool.clone(),
-        time_to_first_token: facts.time_to_first_token,
-        error: facts.error.clone(),
-        messages: messages::of_span(facts.origin.system, &span.name, &span.attributes, &span.events),
     }
 }
 

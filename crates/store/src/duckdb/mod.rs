@@ -51,6 +51,7 @@ use crate::{
 };
 use duckdb::Connection;
 use identity::Known;
+use meshscope_analysis::conversation::Spoken;
 use meshscope_api::export::{BackupReport, ExportQuery, ExportSignal};
 use meshscope_api::mcp_mesh::{ActiveTraces, CompletedTrace, FoundTraces, TraceSearch, TraceStats, Traffic};
 use meshscope_api::prices::{Reprice, RepriceReport, UnpricedModel};
@@ -64,7 +65,7 @@ use meshscope_api::{
     SpanDetail, StoreStatus, StreamQuery, TraceDetail, TracePage, UsageCalls, UsageHeatMap, UsageQuery,
     UsageReport, UsageRowPage,
 };
-use meshscope_model::{Batch, SpanEntry, SpanId, TraceId};
+use meshscope_model::{Batch, SpanId, TraceId};
 use open::FILE;
 use slots::{Counter, Published, Slots};
 use std::ops::ControlFlow;
@@ -239,6 +240,21 @@ impl DuckDb {
         }
     }
 
+    /// Gives what the speakers say to `take`.
+    fn said(
+        &self,
+        speakers: &[spoken::Speaker],
+        take: &mut dyn FnMut(Spoken) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        for piece in spoken::pieces(speakers) {
+            let said = self.read_attributes(|connection, slots| spoken::said(connection, slots, piece))?;
+            if said.into_iter().any(|spoken| take(spoken).is_break()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Bytes of the file and its log.
     fn size(&self) -> u64 {
         let path = self.path.as_deref();
@@ -386,19 +402,16 @@ impl Store for DuckDb {
         &self,
         trace_id: TraceId,
         span: Option<SpanId>,
-        take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
+        limit: usize,
+        take: &mut dyn FnMut(Spoken) -> ControlFlow<()>,
     ) -> Result<bool, StoreError> {
-        let Some(found) = self.read(|connection| spoken::spoken(connection, trace_id, span))? else {
-            return Ok(false);
-        };
-        for part in found.chunks(search::PART) {
-            let spans =
-                self.read_attributes(|connection, slots| search::part_of(connection, slots, trace_id, part))?;
-            if spans.iter().any(|kept| take(&kept.entry).is_break()) {
-                break;
-            }
+        let found = self.read_attributes(|connection, slots| {
+            spoken::of_trace(connection, slots, trace_id, span, limit)
+        })?;
+        match found {
+            Some(speakers) => self.said(&speakers, take).map(|()| true),
+            None => Ok(false),
         }
-        Ok(true)
     }
 
     fn session_project(&self, project: Option<&str>, session_id: &str) -> Result<Option<String>, StoreError> {
@@ -419,18 +432,13 @@ impl Store for DuckDb {
         &self,
         project: &str,
         session_id: &str,
-        take: &mut dyn FnMut(&SpanEntry) -> ControlFlow<()>,
+        limit: usize,
+        take: &mut dyn FnMut(Spoken) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let may_speak = spoken::MAY_SPEAK;
-        let found = self.read(|connection| runs::speaking(connection, project, session_id, may_speak))?;
-        for part in found.chunks(search::PART) {
-            let spans =
-                self.read_attributes(|connection, slots| search::spans_at(connection, slots, part))?;
-            if spans.iter().any(|kept| take(&kept.entry).is_break()) {
-                break;
-            }
-        }
-        Ok(())
+        let speakers = self.read_attributes(|connection, slots| {
+            spoken::of_session(connection, slots, project, session_id, limit)
+        })?;
+        self.said(&speakers, take)
     }
 
     fn session_logs(

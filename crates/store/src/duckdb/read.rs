@@ -319,12 +319,17 @@ pub(super) fn spans(
     )
 }
 
-/// The attributes of a span, by key: those of its slots and those of its list. Of a repeated key
-/// the one that was sent first stands first.
-fn span_attributes(row: &Row<'_>, slots: &Slots) -> duckdb::Result<Attributes> {
+/// The attributes of a span, by key: those of its slots, which stand in columns from `first_slot` on, and those
+/// of its list, in column `list`. Of a repeated key the one that was sent first stands first.
+pub(super) fn span_attributes(
+    row: &Row<'_>,
+    slots: &Slots,
+    list: usize,
+    first_slot: usize,
+) -> duckdb::Result<Attributes> {
     let mut all = Attributes::default();
     for (index, key) in slots.keys().iter().enumerate() {
-        if let Some(text) = row.get::<_, Option<String>>(FIRST_SLOT + index)? {
+        if let Some(text) = row.get::<_, Option<String>>(first_slot + index)? {
             all.0.push(KeyValue {
                 key: key.clone(),
                 value: value::read(&text),
@@ -332,7 +337,7 @@ fn span_attributes(row: &Row<'_>, slots: &Slots) -> duckdb::Result<Attributes> {
         }
     }
     all.0
-        .extend(attributes(row.get::<_, Option<String>>(31)?.as_deref()).0);
+        .extend(attributes(row.get::<_, Option<String>>(list)?.as_deref()).0);
     all.0.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(all)
 }
@@ -354,7 +359,7 @@ fn span_entry(row: &Row<'_>, slots: &Slots) -> duckdb::Result<KeptSpan> {
         },
         trace_state: text(9)?.unwrap_or_default(),
         flags: row.get(10)?,
-        attributes: span_attributes(row, slots)?,
+        attributes: span_attributes(row, slots, 31, FIRST_SLOT)?,
         events: list(text(32)?.as_deref()),
         links: list(text(33)?.as_deref()),
         dropped_attributes_count: row.get(34)?,

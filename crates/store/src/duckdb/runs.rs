@@ -1,7 +1,6 @@
 //! The runs of one session, and its spans among those of their traces.
 
 use super::read::{self, Filter};
-use super::search::SpanPlace;
 use super::sessions::SESSION_OF_SPAN;
 use crate::StoreError;
 use duckdb::Connection;
@@ -53,37 +52,4 @@ pub(super) fn spans(traces: &str) -> String {
         SELECT s.*, r.run, {SESSION_OF_SPAN} AS session_id
         FROM spans s JOIN runs r ON r.trace_id = s.trace_id LEFT JOIN known t ON t.trace_id = s.trace_id)"
     )
-}
-
-/// The spans of a session that `may_speak` lets through, an SQL condition on a span `s`, in the order of
-/// their start.
-pub(super) fn speaking(
-    connection: &Connection,
-    project: &str,
-    session_id: &str,
-    may_speak: &str,
-) -> Result<Vec<SpanPlace>, StoreError> {
-    let runs = of(connection, project, session_id)?;
-    let (Some(first), Some(last)) = (runs.first(), runs.iter().map(|run| run.last).max()) else {
-        return Ok(Vec::new());
-    };
-    let values: Vec<String> = runs
-        .iter()
-        .map(|run| format!("('{}'::UUID, 0)", run.trace_id))
-        .collect();
-    let sql = format!(
-        "SELECT s.trace_id::VARCHAR, s.span_id, s.start_time FROM {} s
-        WHERE s.session_id = {} AND s.start_time BETWEEN {} AND {last} AND {may_speak}
-        ORDER BY s.start_time, s.span_id",
-        spans(&values.join(", ")),
-        read::quoted(session_id),
-        first.first,
-    );
-    read::rows(connection, "look for messages", &sql, Vec::new(), |row| {
-        Ok((
-            read::trace_id_of(&row.get::<_, String>(0)?),
-            row.get(1)?,
-            row.get(2)?,
-        ))
-    })
 }

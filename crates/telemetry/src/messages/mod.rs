@@ -18,6 +18,37 @@ mod tests;
 
 use meshscope_model::{AttributeValue, Attributes, Direction, Message, SpanEvent, System};
 
+/// Beginnings of the attribute keys that hold messages by the conventions that a span of any system may follow.
+/// A span whose system has no words of its own ([`has_own_words`]), with no such attribute ([`may_hold`]) and no
+/// events, carries none.
+pub const HOLDERS: [&str; 13] = [
+    "gen_ai.system_instructions",
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.prompt",
+    "gen_ai.completion",
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.call.result",
+    "llm.input_messages.",
+    "llm.output_messages.",
+    "llm.prompts.",
+    "llm.choices.",
+    "input.value",
+    "output.value",
+];
+
+/// May an attribute of this name hold messages, whatever the system?
+#[must_use]
+pub fn may_hold(key: &str) -> bool {
+    HOLDERS.iter().any(|start| key.starts_with(start))
+}
+
+/// Do spans of the system hold messages in places of their own as well?
+#[must_use]
+pub fn has_own_words(system: System) -> bool {
+    matches!(system, System::MeshAgent | System::VideoSdk | System::Dexto)
+}
+
 /// The messages of a span of `system`, those given to it before those it made; empty when it
 /// carries none (senders capture content only when they are told to).
 #[must_use]
@@ -35,7 +66,13 @@ pub fn of_span(system: System, name: &str, attributes: &Attributes, events: &[Sp
     found.add(openinference::lists(attributes));
     found.add(genai::tool(attributes));
     found.add(openinference::values(attributes));
-    found.finish()
+    let found = found.finish();
+    let may = || has_own_words(system) || !events.is_empty() || attributes.iter().any(|kv| may_hold(&kv.key));
+    debug_assert!(
+        found.is_empty() || may(),
+        "messages stand in a place that is not named"
+    );
+    found
 }
 
 /// The messages of a log record: an event of the GenAI conventions, by its `event_name`, or in
