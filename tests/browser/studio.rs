@@ -538,3 +538,30 @@ async fn a_part_that_does_not_come_is_told_and_asked_for_again() {
         .await;
     browser.stop().await;
 }
+
+/// Whether the part of the trace page has come.
+const TRACE_PART: &str =
+    "return performance.getEntriesByType('resource').some(entry => entry.name.includes('split_trace'))";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_come_before_they_are_clicked_unless_data_is_saved() {
+    let server = Server::start();
+    let browser = Browser::start().await;
+    browser.page.goto(&server.studio).await.unwrap();
+    browser.until("the part of other pages", TRACE_PART).await;
+    browser.stop().await;
+
+    let saving = "Object.defineProperty(navigator, 'connection', { value: { saveData: true } })";
+    let browser = Browser::watching(saving).await;
+    browser.page.goto(&server.studio).await.unwrap();
+    browser
+        .until("two seconds", "return performance.now() > 2_000")
+        .await;
+    assert_eq!(browser.script(TRACE_PART).await, false);
+    let console = browser.page.find(By::Css("a[href$='/console']")).await.unwrap();
+    console.click().await.unwrap();
+    browser
+        .until("the console", "return !!document.querySelector('main .tabs')")
+        .await;
+    browser.stop().await;
+}

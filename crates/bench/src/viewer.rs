@@ -6,7 +6,7 @@ use crate::generate::{Emitters, TRACE, Workload};
 use crate::http::Connection;
 use crate::load::post;
 use crate::server::Server;
-use crate::waterfall::{WATCH, ask, times};
+use crate::waterfall::{WATCH, ask, open_studio, times};
 use meshscope_model::time::SECOND;
 use meshscope_model::{AttributeValue, KeyValue, LogRecord, Span};
 use meshscope_telemetry::otlp::{encode_logs, encode_traces};
@@ -71,26 +71,26 @@ const OPEN: &str = r"
     __raf(look);
 ";
 
-/// Drags the playhead along the axis, a step a frame; how long the page was busy in each frame, and how far
-/// the frames were apart.
+/// Drags the playhead along the axis, a step a frame; how long until the page's thread was free again in each
+/// frame (handler, all that follows from it, layout and painting), and how far the frames were apart.
 const SCRUB: &str = r"
     const [frames, done] = arguments;
     const plot = document.querySelector('.timeline-plot canvas'), area = plot.getBoundingClientRect();
     plot.setPointerCapture = () => {};
     const point = (name, n) => plot.dispatchEvent(new PointerEvent(name, { bubbles: true, pointerId: 1, pointerType: 'mouse', button: 0,
         clientX: area.left + 116 + (area.width - 116) / 1.05 * n / frames, clientY: area.top + 8 }));
-    const busy = [], apart = [];
-    let last = 0, n = 0, handler = 0;
+    const busy = [], apart = [], free = new MessageChannel();
+    let last = 0, n = 0, begin = 0;
+    free.port1.onmessage = () => busy.push(performance.now() - begin);
     point('pointerdown', 0);
     const tick = time => {
-        if (n > 0) { busy.push(handler + __frames.reduce((a, b) => a + b, 0)); apart.push(time - last); }
+        if (n > 0) apart.push(time - last);
         if (n === frames) { point('pointerup', n); done({ busy, apart }); return; }
         last = time;
-        __frames.length = 0;
         n += 1;
-        const begin = performance.now();
+        begin = performance.now();
         point('pointermove', n);
-        handler = performance.now() - begin;
+        free.port2.postMessage(0);
         __raf(tick);
     };
     __raf(tick);
@@ -149,13 +149,9 @@ impl Session {
 }
 
 async fn measure(server: &Server, browser: &Browser, session: &str, panel: &str) -> Result<(), String> {
-    let settings = format!("http://{}/settings", server.api);
     let mut opened = crate::figures::Times::default();
     for _ in 0..TIMES {
-        let went = browser.page.goto(&settings).await;
-        went.map_err(|error| error.to_string())?;
-        let there = "return !!document.querySelector('.card') && !!window.__memory";
-        browser.until("the studio", there).await;
+        open_studio(browser, server).await?;
         let path = format!("/sessions/{session}?range=all&tab={panel}&paused=1");
         let ms = ask(browser, OPEN, vec![path.into()]).await?;
         opened.add(Duration::from_secs_f64(ms.as_f64().unwrap_or(0.0) / 1e3));
@@ -186,7 +182,7 @@ pub(crate) async fn run() -> Result<(), String> {
         session.send(&server);
     }
     server.wait_idle();
-    println!("session: ms after the click, {TIMES} times; busy is what the page itself does for a frame");
+    println!("session: ms after the click, {TIMES} times; busy is until the page is free again");
     for session in &SESSIONS {
         let browser = Browser::watching(WATCH).await;
         for panel in PANELS {

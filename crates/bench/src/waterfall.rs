@@ -115,6 +115,9 @@ const SEARCH: &str = r"
     __raf(look);
 ";
 
+/// The last part is compiled so long after it has come.
+const INSTANTIATED: Duration = Duration::from_millis(300);
+
 /// Runs an asynchronous script of the page.
 pub(crate) async fn ask(browser: &Browser, script: &str, arguments: Vec<Value>) -> Result<Value, String> {
     let answer = browser.page.execute_async(script, arguments).await;
@@ -136,20 +139,21 @@ pub(crate) async fn bytes(browser: &Browser) -> f64 {
     bytes.as_f64().unwrap_or(0.0)
 }
 
+/// Opens a page of the studio, and waits until the parts of the others have come, as whoever looks at it does
+/// before the next click.
+pub(crate) async fn open_studio(browser: &Browser, server: &Server) -> Result<(), String> {
+    let went = browser.page.goto(format!("http://{}/settings", server.api)).await;
+    went.map_err(|error| error.to_string())?;
+    let there = "return !!document.querySelector('.card') && !!window.__memory
+        && performance.getEntriesByType('resource').some(entry => entry.name.includes('split_console'))";
+    browser.until("the studio", there).await;
+    tokio::time::sleep(INSTANTIATED).await;
+    Ok(())
+}
+
 /// One trace: a page of its own, so that memory starts anew.
 async fn measure(browser: &Browser, server: &Server, shape: Shape, spans: u64) -> Result<(), String> {
-    let settings = format!("http://{}/settings", server.api);
-    browser
-        .page
-        .goto(settings)
-        .await
-        .map_err(|error| error.to_string())?;
-    browser
-        .until(
-            "the studio",
-            "return !!document.querySelector('.card') && !!window.__memory",
-        )
-        .await;
+    open_studio(browser, server).await?;
     let before = bytes(browser).await;
     let path = format!("/traces/{}?paused=1", shape.trace(spans));
     let opened = ask(browser, OPEN, vec![path.into(), spans.into()]).await?;

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use meshscope_analysis::conversation::Spoken;
 use meshscope_api::query::TimeRange;
 use meshscope_api::{AttributeFilter, ListQuery};
-use meshscope_model::{AttributeValue, Attributes, Batch, KeyValue, SpanEntry};
+use meshscope_model::{AttributeValue, Attributes, Batch, KeyValue, Message, Operation, SpanEntry};
 use meshscope_store::{DuckDb, Options, Store};
 use meshscope_telemetry::{Encoding, Signal, decode};
+use std::ops::ControlFlow;
 
 const NOW: i64 = 1_795_300_000_000_000_000;
 /// Enough that a key that every one of them has is frequent.
@@ -129,4 +131,107 @@ fn attributes_are_found_wherever_they_are_kept() {
         drop(store);
         ask(&DuckDb::open(dir.path(), &Options::default()).unwrap());
     }
+}
+
+/// A step of a session: a call that speaks, a tool that says nothing but its name, or what is no step.
+fn step(n: u64) -> SpanEntry {
+    let mut entry = span(n);
+    entry.facts.origin.session = Some("talk".to_owned());
+    let said = format!(r#"[{{"role":"assistant","parts":[{{"type":"text","content":"step {n}"}}]}}]"#);
+    let speaks = |key: &str| KeyValue::new(key, said.clone());
+    match n % 4 {
+        0 => {
+            entry.facts.operation = Operation::Chat;
+            entry.span.attributes.0.push(speaks("gen_ai.output.messages"));
+        }
+        // Too rare for a column.
+        1 if n % 40 == 1 => {
+            entry.facts.operation = Operation::Chat;
+            entry
+                .span
+                .attributes
+                .0
+                .push(KeyValue::new("llm.output_messages.0.message.role", "assistant"));
+            entry.span.attributes.0.push(KeyValue::new(
+                "llm.output_messages.0.message.content",
+                format!("step {n}"),
+            ));
+        }
+        1 | 2 => {
+            entry.facts.operation = Operation::ExecuteTool;
+            entry.facts.tool = Some("search".to_owned());
+            if n % 4 == 2 {
+                entry.span.attributes = Attributes::default();
+            }
+        }
+        _ => {}
+    }
+    entry
+}
+
+#[test]
+fn what_is_said_is_found_in_columns_and_in_lists() {
+    const STEPS: u64 = 2_400;
+    let store = DuckDb::in_memory().unwrap();
+    // The key becomes frequent in between, so that it stands in lists and in a column.
+    for first in (0..STEPS).step_by(300) {
+        let spans = (first..first + 300).map(step).collect();
+        store
+            .write(&[Batch {
+                spans,
+                ..Batch::default()
+            }])
+            .unwrap();
+    }
+    let mut heard = Vec::new();
+    let hear = &mut |spoken: Spoken| {
+        heard.push(spoken);
+        ControlFlow::Continue(())
+    };
+    store
+        .session_spoken("default", "talk", STEPS as usize, hear)
+        .unwrap();
+    let right: Vec<u64> = (0..STEPS).filter(|n| n % 4 != 3).collect();
+    let steps: Vec<u64> = heard.iter().map(|spoken| spoken.span_id.as_u64() - 1).collect();
+    assert_eq!(steps, right);
+    for (spoken, n) in heard.iter().zip(right) {
+        let said: Vec<String> = spoken.messages.iter().map(Message::text).collect();
+        let speaks = n % 4 == 0 || n % 40 == 1;
+        assert_eq!(
+            said,
+            if speaks {
+                vec![format!("step {n}")]
+            } else {
+                Vec::new()
+            }
+        );
+        assert_eq!(spoken.tool.is_some(), !speaks, "{n}");
+    }
+
+    // The first so many, and as many as are taken.
+    let count = |limit: usize, most: usize| {
+        let mut taken = 0;
+        let take = &mut |_| {
+            taken += 1;
+            if taken == most {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        store.session_spoken("default", "talk", limit, take).unwrap();
+        taken
+    };
+    assert_eq!((count(7, 100), count(1_700, 1_234)), (7, 1_234));
+    // One span of a trace says what it says, whatever it does.
+    let of = |n: u64| {
+        let mut said = Vec::new();
+        let (trace, id) = (step(n).span.trace_id, step(n).span.span_id);
+        let there = store.spoken(trace, Some(id), 10, &mut |spoken| {
+            said.push(spoken);
+            ControlFlow::Continue(())
+        });
+        (there.unwrap(), said.len())
+    };
+    assert_eq!((of(8), of(3), of(STEPS + 1)), ((true, 1), (true, 1), (false, 0)));
 }
