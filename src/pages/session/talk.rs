@@ -132,21 +132,21 @@ fn told(talk: Told, whole: RwSignal<bool>, focus: Focus) -> AnyView {
     let travels = Memo::new(move |_| focus.playhead.at.with(Option::is_some));
     let rests = use_rest(window);
     let place = NodeRef::<leptos::html::Div>::new();
-    // The messages that are made: of an instant those before it, and while it moves no more than are seen.
-    let made = Memo::new(move |_| {
+    // The messages that are made: of an instant those before it. While it moves far they are no more than can be
+    // seen, and of those that are there none is made anew.
+    let made = Memo::new(move |before: Option<&(usize, usize)>| {
         let (from, to) = window.get();
         if !travels.get() {
             return (from, to.min(from + limit.get()));
         }
-        let seen = place
-            .get_untracked()
-            .map_or(0, |place| place.client_height() / LOWEST + 1);
-        let count = if rests.get() {
-            2 * TOGETHER
-        } else {
-            seen.unsigned_abs() as usize
-        };
-        (to.saturating_sub(count).max(from), to)
+        let high = place.get_untracked().map_or(0, |place| place.client_height());
+        let seen = (high / LOWEST + 1).unsigned_abs() as usize;
+        let [first, least] = [2 * TOGETHER, seen].map(|count| to.saturating_sub(count).max(from));
+        match before {
+            _ if rests.get() => (first, to),
+            Some((begin, end)) if *begin <= least && least < *end => (first.max(*begin), to),
+            _ => (least, to),
+        }
     });
     // What was said last by the instant is in view: its place is laid out from the bottom up.
     Effect::new(move |_| {
