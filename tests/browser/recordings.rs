@@ -246,7 +246,7 @@ async fn a_page_that_is_left_during_an_upload_leaves_the_studio_as_it_is() {
              window.fetch = async (...asked) => { \
                if (asked[0].method === 'PATCH') await new Promise(go => { window.release = () => { window.released = true; go(); }; }); \
                const answer = await fetch(...asked); \
-               if (window.released && asked[0].url.includes('/recordings')) window.after++; \
+               if (window.released && asked[0].url?.includes('/recordings')) window.after++; \
                return answer; };",
         )
         .await;

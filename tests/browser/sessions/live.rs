@@ -119,7 +119,7 @@ async fn what_has_the_focus_or_is_open_stays_when_more_comes() {
     // What cannot be loaded is not said to be loading.
     browser
         .script(
-            "const fetch = window.fetch; window.fetch = (...asked) => asked[0].url.includes('/spans') \
+            "const fetch = window.fetch; window.fetch = (...asked) => asked[0].url?.includes('/spans') \
              ? Promise.resolve(new Response('', { status: 500 })) : fetch(...asked); \
              document.querySelector('table.sessions a[href^=\"/sessions/s1\"]').click();",
         )

@@ -194,7 +194,7 @@ async fn the_page_can_be_left_while_the_past_is_priced_anew() {
             "const real = window.fetch.bind(window); window.said = []; \
              console.error = (...words) => said.push(words.join(' ')); \
              addEventListener('error', event => said.push(event.message)); \
-             window.fetch = (request, options) => request.url.endsWith('/reprice') \
+             window.fetch = (request, options) => request.url?.endsWith('/reprice') \
                  ? real(request, options).then(answer => new Promise(go => window.release = () => go(answer))) \
                  : real(request, options)",
         )
