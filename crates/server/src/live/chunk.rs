@@ -13,7 +13,7 @@ use meshscope_model::{
 use meshscope_store::{ChangedSpan, Changes};
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
 
 /// How many records one event carries at the most.
@@ -24,16 +24,19 @@ const SESSION: usize = 150;
 const ENCODED: usize = 1_000;
 
 /// What is left of a commit when the hub has taken its part.
+#[derive(Default)]
 pub(crate) struct Leftover {
     _batches: Vec<Batch>,
     _stripped: Vec<(Attributes, Vec<SpanEvent>, Vec<Link>)>,
+    /// Commits that the hub no longer holds.
+    pub(super) past: Vec<Arc<Chunk>>,
 }
 
 impl Leftover {
     pub(super) fn of(batches: Vec<Batch>) -> Self {
         Self {
             _batches: batches,
-            _stripped: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -104,8 +107,8 @@ impl Chunk {
                 .collect(),
         };
         let leftover = Leftover {
-            _batches: Vec::new(),
             _stripped: stripped,
+            ..Leftover::default()
         };
         (chunk, leftover)
     }

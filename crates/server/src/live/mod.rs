@@ -94,23 +94,25 @@ impl Hub {
             return Leftover::of(batches);
         }
         let sequence = changes.last();
-        let (chunk, leftover) = if self.subscribers.load(Ordering::SeqCst) == 0 {
+        let (chunk, mut leftover) = if self.subscribers.load(Ordering::SeqCst) == 0 {
             (None, Leftover::of(batches))
         } else {
             let (chunk, leftover) = Chunk::new(batches, changes);
             (Some(chunk), leftover)
         };
-        self.keep(chunk);
+        leftover.past = self.keep(chunk);
         self.head.send_modify(|head| head.sequence = sequence);
         leftover
     }
 
-    fn keep(&self, chunk: Option<Chunk>) {
+    /// Returns the commits that it lets go of: what there is to free in them takes longer than anybody should wait
+    /// for the ring.
+    fn keep(&self, chunk: Option<Chunk>) -> Vec<Arc<Chunk>> {
         let mut ring = lock(&self.ring);
         let Some(chunk) = chunk else {
-            *ring = Ring::default();
-            return;
+            return std::mem::take(&mut *ring).chunks.into();
         };
+        let mut past = Vec::new();
         ring.weight += chunk.weight;
         ring.chunks.push_back(Arc::new(chunk));
         // The latest stays however large it is: everyone wants it at once.
@@ -119,7 +121,9 @@ impl Hub {
                 break;
             };
             ring.weight -= oldest.weight;
+            past.push(oldest);
         }
+        past
     }
 
     /// The commit that holds the record after `cursor`, or up to where the store must be read
