@@ -51,6 +51,7 @@ const OPENED_MS: i32 = 1_000;
 pub(crate) fn bring_parts() {
     macro_rules! bring {
         ($chunk:ident) => {{
+            // The macro gives a way to bring a part only beside a function that stands in it.
             #[allow(dead_code)]
             #[leptos::wasm_split::wasm_split($chunk, wasm_split_path = leptos::wasm_split, fallible, preload(bring))]
             fn nothing() -> Result<(), crate::pages::later::Missing> {
