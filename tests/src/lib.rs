@@ -130,13 +130,10 @@ impl Server {
         answer.json().await.unwrap()
     }
 
-    /// Memory that its process holds, KiB.
+    /// The number of its process.
     #[must_use]
-    pub fn memory_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
-            .unwrap_or(0)
+    pub fn process(&self) -> String {
+        self.child.id().to_string()
     }
 
     /// Posts a body as its client did.

@@ -139,11 +139,12 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let budgets = budgets::load(&config)?;
     let stats = Arc::new(Stats::default());
     let position = store.position().map_err(|error| error.to_string())?;
-    let hub = Arc::new(Hub::new(position, config.stream_buffer, config.stream_behind));
-    let (counted, told) = (Arc::clone(&stats), Arc::clone(&hub));
+    let (hub, publisher) = Hub::start(position, config.stream_buffer, config.stream_behind)
+        .map_err(|error| format!("cannot start the live stream: {error}"))?;
+    let counted = Arc::clone(&stats);
     let writer = Writer::start(Arc::clone(&store), config.queue_records, move |commit| {
         counted.written(&commit.written, commit.took);
-        told.publish(commit.batches, commit.written.changes)
+        publisher.publish(commit.batches, commit.written.changes)
     })
     .map_err(|error| format!("cannot start the writer: {error}"))?;
     let listener = |name: &str, address: SocketAddr| Listener {

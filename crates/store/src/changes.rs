@@ -23,9 +23,9 @@ pub struct Changes {
     pub after: i64,
     /// Spans that are new or changed.
     pub spans: Vec<ChangedSpan>,
-    /// Positions of the log records.
+    /// Positions of the log records, ascending.
     pub logs: Vec<u32>,
-    /// Positions of the metric points.
+    /// Positions of the metric points, ascending.
     pub points: Vec<u32>,
     /// What all records of the write's traces say of their session, earlier writes' too; traces
     /// of which none says anything are absent.

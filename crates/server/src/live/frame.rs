@@ -1,7 +1,6 @@
 //! Events on the wire (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
 use super::chunk::{Chunk, Record};
-use super::index::Index;
 use bytes::Bytes;
 use meshscope_api::live::{TouchedSession, TouchedTrace};
 use meshscope_api::stream::StreamQuery;
@@ -87,22 +86,17 @@ impl<'a> DeltaEvent<'a> {
 }
 
 /// The records of a commit with these numbers.
-pub(super) fn of_chunk(
-    chunk: &Chunk,
-    index: &Index,
-    numbers: impl Iterator<Item = usize>,
-    cursor: &str,
-) -> Option<Bytes> {
+pub(super) fn of_chunk(chunk: &Chunk, numbers: impl Iterator<Item = usize>, cursor: &str) -> Option<Bytes> {
     let mut event = DeltaEvent::default();
     for number in numbers {
         let (list, trace) = match chunk.record(number) {
-            Some(Record::Span(entry)) => (SPANS, Some(entry.span.trace_id)),
+            Some(Record::Span(span)) => (SPANS, Some(span.trace_id)),
             Some(Record::Log(entry)) => (LOGS, entry.record.trace_id),
             Some(Record::Point(_)) => (POINTS, None),
             None => continue,
         };
-        let place = index.place(number);
-        let json = chunk.encoded(index, number);
+        let place = chunk.index().place(number);
+        let json = chunk.encoded(number);
         event.add(list, json, trace, place.project, place.session_id);
     }
     event.finish(cursor)

@@ -1,10 +1,10 @@
-//! Where the records of a commit belong: found once, when the first subscriber asks.
+//! Where the records of a commit belong.
 
-use super::chunk::{Chunk, Record};
+use super::kept::{Entry, Kept};
 use meshscope_analysis::TraceSession;
 use meshscope_api::live::project_of;
 use meshscope_api::stream::Place;
-use meshscope_model::{System, TraceId};
+use meshscope_model::{Batch, System, TraceId};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -80,24 +80,20 @@ struct Key<'a> {
     system: System,
 }
 
-/// Finds the places of a commit's records.
-pub(super) fn index(chunk: &Chunk) -> Index {
-    let (calls, traces) = (calls(chunk), chunk.sessions());
+/// Finds the places of a commit's records; `traces` is what its traces say of their sessions.
+pub(super) fn index(batches: &[Batch], kept: &Kept<'_>, traces: &HashMap<TraceId, TraceSession>) -> Index {
+    let calls = calls(batches);
     let mut index = Index {
         places: Vec::new(),
-        of: Vec::with_capacity(chunk.len()),
+        of: Vec::with_capacity(kept.len()),
         records: Vec::new(),
     };
     let unknown = TraceSession::default();
     let mut numbers: HashMap<Key<'_>, u32> = HashMap::new();
     let mut latest: Option<(Key<'_>, u32)> = None;
-    for number in 0..chunk.len() {
-        let Some(record) = chunk.record(number) else {
-            index.of.push(0);
-            continue;
-        };
-        let (origin, service, trace, noise) = match record {
-            Record::Span(entry) => {
+    for entry in kept.entries() {
+        let (origin, service, trace, noise) = match entry {
+            Entry::Span(entry) => {
                 let (span, facts) = (&entry.span, &entry.facts);
                 (
                     &facts.origin,
@@ -106,11 +102,11 @@ pub(super) fn index(chunk: &Chunk) -> Index {
                     facts.noise,
                 )
             }
-            Record::Log(entry) => {
+            Entry::Log(entry) => {
                 let record = &entry.record;
                 (&entry.origin, record.resource.service(), record.trace_id, false)
             }
-            Record::Point(entry) => {
+            Entry::Point(entry) => {
                 let trace = entry.call.and_then(|call| calls.get(&call.key).copied());
                 (&entry.origin, entry.point.resource.service(), trace, false)
             }
@@ -156,8 +152,8 @@ pub(super) fn index(chunk: &Chunk) -> Index {
 }
 
 /// The traces of the calls that spans of the commit describe.
-fn calls(chunk: &Chunk) -> HashMap<u64, TraceId> {
-    let spans = chunk.batches().iter().flat_map(|batch| &batch.spans);
+fn calls(batches: &[Batch]) -> HashMap<u64, TraceId> {
+    let spans = batches.iter().flat_map(|batch| &batch.spans);
     spans
         .filter_map(|entry| Some((entry.facts.call?.key, entry.span.trace_id)))
         .collect()

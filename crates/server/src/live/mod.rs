@@ -4,19 +4,25 @@
 //! them share; each subscriber has a place in the stream and takes what comes after it, out of
 //! the ring, or out of the store where the ring no longer has it. So a subscriber that stands
 //! still costs nothing but its connection, and the writer never waits for one.
+//!
+//! Where there are any, a commit is made ready for them on a thread of the hub's own: the writer has
+//! no time for it.
 
 mod chunk;
 mod frame;
 mod index;
+mod kept;
 pub(crate) mod route;
 mod subscriber;
 
-use chunk::{Chunk, Leftover};
+use chunk::Chunk;
 use meshscope_model::Batch;
 use meshscope_store::{Changes, StreamPosition};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SendError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use tokio::sync::{Semaphore, watch};
 
 /// How many subscribers read from the store at a time; more wait.
@@ -25,7 +31,7 @@ const READERS: usize = 2;
 /// How far the stream is.
 #[derive(Debug, Clone, Copy)]
 struct Head {
-    /// The latest sequence number that is committed.
+    /// The latest sequence number that is ready to be told.
     sequence: i64,
     /// The server ends.
     ended: bool,
@@ -51,6 +57,8 @@ pub(crate) struct HubState {
 pub(crate) struct Hub {
     /// The store's name, which is part of every cursor.
     store: String,
+    /// The latest sequence number that is committed: where a stream starts that starts now.
+    committed: AtomicI64,
     head: watch::Sender<Head>,
     ring: Mutex<Ring>,
     /// Bytes of the ring, about, beside the latest commit.
@@ -68,14 +76,50 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What tells the hub of commits. The hub's thread ends with it.
+pub(crate) struct Publisher {
+    hub: Arc<Hub>,
+    commits: SyncSender<(Vec<Batch>, Changes)>,
+}
+
+impl Publisher {
+    /// Takes what a commit changed; called by the writer, which waits only while the commit before is not through. What
+    /// it returns is to be dropped when the requests are answered.
+    pub(crate) fn publish(&self, batches: Vec<Batch>, changes: Changes) -> Vec<Batch> {
+        if changes.is_empty() {
+            return batches;
+        }
+        let hub = &self.hub;
+        hub.committed.store(changes.last(), Ordering::SeqCst);
+        if hub.subscribers.load(Ordering::SeqCst) == 0 {
+            hub.advance(changes.last());
+            return batches;
+        }
+        match self.commits.send((batches, changes)) {
+            Ok(()) => Vec::new(),
+            Err(SendError((batches, changes))) => {
+                tracing::error!("the live stream's thread is gone: its subscribers read from the store");
+                hub.advance(changes.last());
+                batches
+            }
+        }
+    }
+}
+
 impl Hub {
-    pub(crate) fn new(position: StreamPosition, capacity: usize, behind: usize) -> Self {
+    /// A hub with its thread.
+    pub(crate) fn start(
+        position: StreamPosition,
+        capacity: usize,
+        behind: usize,
+    ) -> std::io::Result<(Arc<Self>, Publisher)> {
         let head = Head {
             sequence: position.last,
             ended: false,
         };
-        Self {
+        let hub = Arc::new(Self {
             store: position.store,
+            committed: AtomicI64::new(position.last),
             head: watch::Sender::new(head),
             ring: Mutex::default(),
             capacity,
@@ -84,34 +128,48 @@ impl Hub {
             deltas: AtomicU64::new(0),
             gaps: AtomicU64::new(0),
             readers: Semaphore::new(READERS),
+        });
+        // None waits between the two: what is on its way to be freed is memory beside the queue's.
+        let (commits, received) = sync_channel(0);
+        let theirs = Arc::clone(&hub);
+        thread::Builder::new()
+            .name("meshscope-live".to_owned())
+            .spawn(move || {
+                for (batches, changes) in received {
+                    theirs.take(batches, &changes);
+                }
+            })?;
+        let publisher = Publisher {
+            hub: Arc::clone(&hub),
+            commits,
+        };
+        Ok((hub, publisher))
+    }
+
+    /// Makes a commit ready to be told.
+    fn take(&self, mut batches: Vec<Batch>, changes: &Changes) {
+        let _past = self.keep(Chunk::new(&mut batches, changes));
+        self.advance(changes.last());
+        // Who was the last to go may have gone meanwhile.
+        if self.subscribers.load(Ordering::SeqCst) == 0 {
+            self.clear();
         }
     }
 
-    /// Takes what a commit changed; called by the writer. What it returns is to be dropped when
-    /// the requests are answered.
-    pub(crate) fn publish(&self, batches: Vec<Batch>, changes: Changes) -> Leftover {
-        if changes.is_empty() {
-            return Leftover::of(batches);
-        }
-        let sequence = changes.last();
-        let (chunk, mut leftover) = if self.subscribers.load(Ordering::SeqCst) == 0 {
-            (None, Leftover::of(batches))
-        } else {
-            let (chunk, leftover) = Chunk::new(batches, changes);
-            (Some(chunk), leftover)
-        };
-        leftover.past = self.keep(chunk);
-        self.head.send_modify(|head| head.sequence = sequence);
-        leftover
+    fn clear(&self) {
+        let _past = std::mem::take(&mut *lock(&self.ring));
+    }
+
+    /// Wakes those who wait. A commit that nobody heard of may be told before the one before it.
+    fn advance(&self, sequence: i64) {
+        self.head
+            .send_modify(|head| head.sequence = head.sequence.max(sequence));
     }
 
     /// Returns the commits that it lets go of: what there is to free in them takes longer than anybody should wait
     /// for the ring.
-    fn keep(&self, chunk: Option<Chunk>) -> Vec<Arc<Chunk>> {
+    fn keep(&self, chunk: Chunk) -> Vec<Arc<Chunk>> {
         let mut ring = lock(&self.ring);
-        let Some(chunk) = chunk else {
-            return std::mem::take(&mut *ring).chunks.into();
-        };
         let mut past = Vec::new();
         ring.weight += chunk.weight;
         ring.chunks.push_back(Arc::new(chunk));
@@ -170,7 +228,7 @@ struct Joined(Arc<Hub>);
 impl Drop for Joined {
     fn drop(&mut self) {
         if self.0.subscribers.fetch_sub(1, Ordering::SeqCst) == 1 {
-            *lock(&self.0.ring) = Ring::default();
+            self.0.clear();
         }
     }
 }

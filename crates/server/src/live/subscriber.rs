@@ -1,7 +1,6 @@
 //! One subscriber: its place in the stream, and what it is told next.
 
 use super::chunk::{Chunk, Record, SEGMENT};
-use super::index::{Index, index};
 use super::{Head, Hub, Joined, frame};
 use crate::app::App;
 use bytes::Bytes;
@@ -96,7 +95,7 @@ impl Subscriber {
         let hub = Arc::clone(&app.hub);
         let joined = hub.join();
         let head = hub.head.subscribe();
-        let latest = head.borrow().sequence;
+        let latest = hub.committed.load(Ordering::SeqCst);
         let now = Instant::now();
         let mut subscriber = Self {
             app,
@@ -210,7 +209,10 @@ impl Subscriber {
         // Much that is not wanted may stand before what is; others want their turn as well.
         tokio::task::consume_budget().await;
         match self.hub.find(self.cursor) {
-            Ok(chunk) => self.tell_from_ring(chunk, target).await,
+            Ok(chunk) => {
+                self.tell_from_ring(&chunk, target);
+                Some(())
+            }
             Err(upto) => {
                 let upto = upto.min(target).min(self.cursor.saturating_add(self.page));
                 self.tell_from_store(upto).await
@@ -235,8 +237,8 @@ impl Subscriber {
     }
 
     /// Tells of one segment of a commit.
-    async fn tell_from_ring(&mut self, chunk: Arc<Chunk>, target: i64) -> Option<()> {
-        let index = self.index(&chunk).await?;
+    fn tell_from_ring(&mut self, chunk: &Chunk, target: i64) {
+        let index = chunk.index();
         let view = match self.view.take().filter(|view| view.after == chunk.after()) {
             Some(view) => view,
             None => View {
@@ -250,19 +252,19 @@ impl Subscriber {
         let Some(next) = view.next(number(self.cursor)).filter(|next| *next < upto) else {
             self.cursor = chunk.last().min(target);
             self.view = Some(view);
-            return Some(());
+            return;
         };
         let first = number(self.cursor).max(next / SEGMENT * SEGMENT);
         let segment = ((first / SEGMENT + 1) * SEGMENT).min(chunk.len());
         let mut end = segment.min(upto);
         let mut wanted = view.among(first..end);
         if !self.query.wants_whole_places() {
-            wanted.retain(|n| self.wants(&chunk, index, *n));
+            wanted.retain(|n| self.wants(chunk, *n));
         }
         self.view = Some(view);
         let mut bytes = 0;
         let too_many = wanted.iter().position(|n| {
-            bytes += chunk.encoded(index, *n).len();
+            bytes += chunk.encoded(*n).len();
             bytes > EVENT
         });
         // One record goes out however large it is.
@@ -274,48 +276,29 @@ impl Subscriber {
         self.cursor = chunk.after() + i64::try_from(end).unwrap_or(i64::MAX);
         let cursor = self.hub.cursor(self.cursor);
         let delta = if complete {
-            chunk.whole(index, first..end, &cursor)
+            chunk.whole(first..end, &cursor)
         } else {
-            frame::of_chunk(&chunk, index, wanted.into_iter(), &cursor)
+            frame::of_chunk(chunk, wanted.into_iter(), &cursor)
         };
         self.tell(delta);
-        Some(())
     }
 
     /// Whether a record of a wanted place is wanted itself.
-    fn wants(&self, chunk: &Chunk, index: &Index, number: usize) -> bool {
+    fn wants(&self, chunk: &Chunk, number: usize) -> bool {
         let query = &self.query;
         let text = query.q.is_some();
         match chunk.record(number) {
-            Some(Record::Span(entry)) => {
-                let finds = || query.finds_span(&chunk.live_span(index, number, entry));
-                query.signals.traces && (!text || finds())
-            }
+            Some(Record::Span(span)) => query.signals.traces && query.finds_span(span),
             Some(Record::Log(entry)) => {
-                let finds = || query.finds_log(&chunk.live_log(index, number, entry));
+                let finds = || query.finds_log(&chunk.live_log(number, entry));
                 let severe = query.wants_severity(entry.record.severity_number);
                 query.signals.logs && severe && (!text || finds())
             }
             Some(Record::Point(entry)) => {
-                let finds = || query.finds_point(&chunk.live_point(index, number, entry));
+                let finds = || query.finds_point(&chunk.live_point(number, entry));
                 query.signals.metrics && (!text || finds())
             }
             None => false,
-        }
-    }
-
-    /// The places of a commit's records, found by the first subscriber that asks.
-    async fn index<'a>(&self, chunk: &'a Arc<Chunk>) -> Option<&'a Index> {
-        let find = async || {
-            let chunk = Arc::clone(chunk);
-            tokio::task::spawn_blocking(move || index(&chunk)).await
-        };
-        match chunk.index().get_or_try_init(find).await {
-            Ok(index) => Some(index),
-            Err(error) => {
-                tracing::error!(%error, "a commit could not be read for the live stream");
-                None
-            }
         }
     }
 
