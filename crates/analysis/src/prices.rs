@@ -97,8 +97,9 @@ impl PriceTable {
         let fits = |price: &&PriceEntry| {
             let sold =
                 |name: &str| price.providers.is_empty() || price.providers.iter().any(|known| known == name);
-            matches(&price.model, model)
-                && provider.is_none_or(sold)
+            // Each span of a model asks: what most entries fail at, and is quickly seen, comes first.
+            provider.is_none_or(sold)
+                && matches(&price.model, model)
                 && price
                     .from
                     .as_deref()

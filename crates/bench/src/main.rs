@@ -110,7 +110,7 @@ fn dispatch(args: &Arguments) -> Result<(), String> {
         }
         "columns" => columns::run(spans),
         "live" => {
-            runtime()?.block_on(live::run(args.number(0, 800_000) as u64));
+            runtime()?.block_on(live::run(args.number(0, 1_600_000) as u64));
             runtime()?.block_on(console::run(60))?;
             runtime()?.block_on(viewer::run())
         }

@@ -1,9 +1,9 @@
-//! What one commit changed, as the ring holds it: the records themselves, each encoded when the
-//! first subscriber wants it and once for all of them.
+//! What one commit changed, as the ring holds it: each record encoded when the first subscriber
+//! wants it, and once for all of them.
 
 use super::frame;
 use super::index::{Index, index};
-use super::kept::{Kept, pick};
+use super::kept::{self, pick};
 use crate::app::now;
 use bytes::Bytes;
 use meshscope_api::{LivePoint, LiveSpan, Log};
@@ -15,8 +15,6 @@ use std::sync::OnceLock;
 
 /// How many records one event carries at the most.
 pub(super) const SEGMENT: usize = 500;
-/// Bytes of a span's texts, about.
-const TEXTS: usize = 200;
 /// Bytes of a record's JSON beside its texts, twice: by itself and within an event.
 const ENCODED: usize = 1_000;
 
@@ -28,9 +26,9 @@ pub(super) enum Record<'a> {
     Point(&'a PointEntry),
 }
 
-/// What one commit changed. Spans are copied: so short they are what the stream carries of them, and all that the
-/// batches hold can be freed at once. What stood between freed texts for as long as the ring is long made all that
-/// is decoded afterwards lie scattered.
+/// What one commit changed. Spans are copied, so short as the stream carries them, and what was decoded is freed at
+/// once: what stood between freed texts for as long as the ring is long made all that is decoded afterwards lie
+/// scattered. Log records and points go into the ring as they are: little of them would be left out.
 pub(super) struct Chunk {
     /// The last sequence number before it.
     after: i64,
@@ -39,7 +37,7 @@ pub(super) struct Chunk {
     points: Vec<PointEntry>,
     /// About how many bytes it takes, encoded records included.
     pub(super) weight: usize,
-    /// When it was committed, ns since the epoch.
+    /// When it was made, ns since the epoch: about when it was committed.
     received: i64,
     index: Index,
     encoded: Box<[OnceLock<Box<[u8]>>]>,
@@ -49,21 +47,22 @@ pub(super) struct Chunk {
 impl Chunk {
     /// What a commit changed; log records and points are taken out of the batches.
     pub(super) fn new(batches: &mut [Batch], changes: &Changes) -> Self {
-        let kept = Kept::of(batches, changes);
-        let (records, index) = (kept.len(), index(batches, &kept, &changes.sessions));
-        let spans = kept.spans.iter().enumerate().map(|(number, entry)| {
+        let logs = batches.iter_mut().flat_map(|batch| take(&mut batch.logs));
+        let logs = pick(logs, &changes.logs);
+        let points = batches.iter_mut().flat_map(|batch| take(&mut batch.points));
+        let points = pick(points, &changes.points);
+        let spans = kept::spans(batches, changes);
+        let records = spans.len() + logs.len() + points.len();
+        let index = index(batches, (&spans, &logs, &points), &changes.sessions);
+        let spans = spans.iter().enumerate().map(|(number, entry)| {
             let session = index.place(number).session_id.map(str::to_owned);
             let sequence = sequence(changes.after, number);
             LiveSpan::new(sequence, &entry.span, &entry.facts, session)
         });
         let spans: Vec<LiveSpan> = spans.collect();
-        let logs = batches.iter_mut().flat_map(|batch| take(&mut batch.logs));
-        let logs: Vec<LogEntry> = pick(logs, &changes.logs).collect();
-        let points = batches.iter_mut().flat_map(|batch| take(&mut batch.points));
-        let points: Vec<PointEntry> = pick(points, &changes.points).collect();
         Self {
             after: changes.after,
-            weight: spans.len() * (size_of::<LiveSpan>() + TEXTS)
+            weight: spans.iter().map(weigh_span).sum::<usize>()
                 + logs.iter().map(weigh_log).sum::<usize>()
                 + points.iter().map(weigh_point).sum::<usize>()
                 + records * ENCODED,
@@ -152,7 +151,24 @@ fn sequence(after: i64, number: usize) -> i64 {
     after.saturating_add(number).saturating_add(1)
 }
 
-/// About how many bytes a log record takes: as it is, by itself in JSON, and within an event.
+/// About how many bytes a span takes: as it is, by itself in JSON, and within an event.
+fn weigh_span(span: &LiveSpan) -> usize {
+    let named = [&span.name, &span.service, &span.project];
+    let maybe = [
+        &span.error,
+        &span.agent,
+        &span.model,
+        &span.provider,
+        &span.tool,
+        &span.title,
+        &span.session_id,
+        &span.room,
+    ];
+    let texts = named.into_iter().chain(maybe.into_iter().flatten());
+    size_of::<LiveSpan>() + 3 * texts.map(String::len).sum::<usize>()
+}
+
+/// The same of a log record.
 fn weigh_log(entry: &LogEntry) -> usize {
     let texts = weigh_value(&entry.record.body) + weigh_attributes(&entry.record.attributes.0);
     let emitter = weigh_attributes(&entry.record.resource.attributes.0);

@@ -1,10 +1,9 @@
 //! Where the records of a commit belong.
 
-use super::kept::{Entry, Kept};
 use meshscope_analysis::TraceSession;
 use meshscope_api::live::project_of;
 use meshscope_api::stream::Place;
-use meshscope_model::{Batch, System, TraceId};
+use meshscope_model::{Batch, LogEntry, PointEntry, SpanEntry, System, TraceId};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -80,18 +79,33 @@ struct Key<'a> {
     system: System,
 }
 
-/// Finds the places of a commit's records; `traces` is what its traces say of their sessions.
-pub(super) fn index(batches: &[Batch], kept: &Kept<'_>, traces: &HashMap<TraceId, TraceSession>) -> Index {
+/// A record that was kept.
+enum Entry<'a> {
+    Span(&'a SpanEntry),
+    Log(&'a LogEntry),
+    Point(&'a PointEntry),
+}
+
+/// Finds the places of the records that a commit kept. `batches` have all its spans, of which those that are kept
+/// already may tell the call of a point; `traces` is what the commit's traces say of their sessions.
+pub(super) fn index(
+    batches: &[Batch],
+    (spans, logs, points): (&[&SpanEntry], &[LogEntry], &[PointEntry]),
+    traces: &HashMap<TraceId, TraceSession>,
+) -> Index {
     let calls = calls(batches);
+    let entries = spans.iter().map(|entry| Entry::Span(entry));
+    let entries = entries.chain(logs.iter().map(Entry::Log));
+    let entries = entries.chain(points.iter().map(Entry::Point));
     let mut index = Index {
         places: Vec::new(),
-        of: Vec::with_capacity(kept.len()),
+        of: Vec::with_capacity(spans.len() + logs.len() + points.len()),
         records: Vec::new(),
     };
     let unknown = TraceSession::default();
     let mut numbers: HashMap<Key<'_>, u32> = HashMap::new();
     let mut latest: Option<(Key<'_>, u32)> = None;
-    for entry in kept.entries() {
+    for entry in entries {
         let (origin, service, trace, noise) = match entry {
             Entry::Span(entry) => {
                 let (span, facts) = (&entry.span, &entry.facts);

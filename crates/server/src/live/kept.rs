@@ -1,60 +1,25 @@
 //! What a commit kept of its batches, in the order of the sequence numbers.
 
-use meshscope_model::{Batch, LogEntry, PointEntry, SpanEntry};
+use meshscope_model::{Batch, SpanEntry};
 use meshscope_store::{ChangedSpan, Changes};
 
-/// A record that was kept.
-#[derive(Clone, Copy)]
-pub(super) enum Entry<'a> {
-    Span(&'a SpanEntry),
-    Log(&'a LogEntry),
-    Point(&'a PointEntry),
-}
-
-/// The records that a commit kept.
-pub(super) struct Kept<'a> {
-    pub(super) spans: Vec<&'a SpanEntry>,
-    logs: Vec<&'a LogEntry>,
-    points: Vec<&'a PointEntry>,
-}
-
-impl<'a> Kept<'a> {
-    pub(super) fn of(batches: &'a [Batch], changes: &'a Changes) -> Self {
-        let lists = batches.iter().map(|batch| batch.spans.as_slice());
-        let sent = Positions::new(lists);
-        let span = |span: &'a ChangedSpan| match span {
-            ChangedSpan::Sent(position) => sent.at(*position),
-            ChangedSpan::Merged(entry) => Some(&**entry),
-        };
-        let logs = batches.iter().flat_map(|batch| &batch.logs);
-        let points = batches.iter().flat_map(|batch| &batch.points);
-        Self {
-            spans: changes.spans.iter().filter_map(span).collect(),
-            logs: pick(logs, &changes.logs).collect(),
-            points: pick(points, &changes.points).collect(),
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.spans.len() + self.logs.len() + self.points.len()
-    }
-
-    /// All of them, in order.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'a>> {
-        let spans = self.spans.iter().map(|entry| Entry::Span(entry));
-        let logs = self.logs.iter().map(|entry| Entry::Log(entry));
-        spans
-            .chain(logs)
-            .chain(self.points.iter().map(|entry| Entry::Point(entry)))
-    }
+/// The spans that a commit kept.
+pub(super) fn spans<'a>(batches: &'a [Batch], changes: &'a Changes) -> Vec<&'a SpanEntry> {
+    let sent = Positions::new(batches.iter().map(|batch| batch.spans.as_slice()));
+    let kept = changes.spans.iter().filter_map(|span| match span {
+        ChangedSpan::Sent(position) => sent.at(*position),
+        ChangedSpan::Merged(entry) => Some(&**entry),
+    });
+    kept.collect()
 }
 
 /// Those of the items whose positions are `wanted`, which ascend.
-pub(super) fn pick<T>(items: impl Iterator<Item = T>, wanted: &[u32]) -> impl Iterator<Item = T> {
+pub(super) fn pick<T>(items: impl Iterator<Item = T>, wanted: &[u32]) -> Vec<T> {
     let mut wanted = wanted.iter().peekable();
     items
         .zip(0..)
-        .filter_map(move |(item, at)| wanted.next_if_eq(&&at).map(|_| item))
+        .filter_map(|(item, at)| wanted.next_if_eq(&&at).map(|_| item))
+        .collect()
 }
 
 /// Lists whose items count through.
@@ -80,5 +45,22 @@ impl<'a, T> Positions<'a, T> {
         let after = self.lists.partition_point(|(first, _)| *first <= position);
         let (first, list) = self.lists.get(after.checked_sub(1)?)?;
         list.get(usize::try_from(position - first).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_through_all_lists_also_empty_ones() {
+        let lists: [&[char]; 5] = [&[], &['a', 'b'], &[], &['c'], &[]];
+        let positions = Positions::new(lists.into_iter());
+        let found: Vec<_> = (0..5).map(|at| positions.at(at).copied()).collect();
+        assert_eq!(found, [Some('a'), Some('b'), Some('c'), None, None]);
+        let items = || lists.into_iter().flatten().copied();
+        assert_eq!(pick(items(), &[0, 1, 2]), ['a', 'b', 'c']);
+        assert_eq!(pick(items(), &[1, 2, 9]), ['b', 'c']);
+        assert!(pick(items(), &[]).is_empty());
     }
 }

@@ -19,6 +19,7 @@ use chunk::Chunk;
 use meshscope_model::Batch;
 use meshscope_store::{Changes, StreamPosition};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SendError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -136,7 +137,14 @@ impl Hub {
             .name("meshscope-live".to_owned())
             .spawn(move || {
                 for (batches, changes) in received {
-                    theirs.take(batches, &changes);
+                    // Whatever is wrong with one commit, the thread is there for the next.
+                    let took = catch_unwind(AssertUnwindSafe(|| theirs.take(batches, &changes)));
+                    if took.is_err() {
+                        tracing::error!(
+                            "a commit is not in the live stream's ring: who follows reads it from the store"
+                        );
+                        theirs.advance(changes.last());
+                    }
                 }
             })?;
         let publisher = Publisher {
@@ -160,7 +168,8 @@ impl Hub {
         let _past = std::mem::take(&mut *lock(&self.ring));
     }
 
-    /// Wakes those who wait. A commit that nobody heard of may be told before the one before it.
+    /// Wakes those who wait. With nobody there the writer calls it, perhaps of a commit after the one that the hub's
+    /// thread is still at.
     fn advance(&self, sequence: i64) {
         self.head
             .send_modify(|head| head.sequence = head.sequence.max(sequence));
@@ -182,6 +191,11 @@ impl Hub {
             past.push(oldest);
         }
         past
+    }
+
+    /// The latest sequence number that is committed.
+    fn committed(&self) -> i64 {
+        self.committed.load(Ordering::SeqCst)
     }
 
     /// The commit that holds the record after `cursor`, or up to where the store must be read

@@ -75,7 +75,7 @@ fn not_a_cursor(parameter: &str) -> Problem {
 }
 
 /// Where the stream starts. What a browser sends by itself is never refused: it would come back
-/// with the same again.
+/// with the same again. The store may be a commit ahead of what the hub has heard of.
 async fn start(app: &App, headers: &HeaderMap, query: &StreamQuery) -> Result<Start, Failure> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     if let Some(last) = last.filter(|last| !last.is_empty()) {
@@ -86,7 +86,7 @@ async fn start(app: &App, headers: &HeaderMap, query: &StreamQuery) -> Result<St
     }
     if let Some(moment) = query.since {
         let before = app.ask(move |store| store.arrived_before(moment)).await?;
-        return Ok(Start::After(before));
+        return Ok(Start::After(before.min(app.hub.committed())));
     }
     let Some(last) = query.last else {
         return Ok(Start::Now);
@@ -94,5 +94,5 @@ async fn start(app: &App, headers: &HeaderMap, query: &StreamQuery) -> Result<St
     // A place among what is removed would be told as a gap, though nobody asked for it by name.
     let position = app.ask(meshscope_store::Store::position).await?;
     let start = position.last.saturating_sub(i64::from(last));
-    Ok(Start::After(start.max(position.removed)))
+    Ok(Start::After(start.max(position.removed).min(app.hub.committed())))
 }

@@ -42,6 +42,9 @@ pub(super) struct Subscriber {
     query: StreamQuery,
     /// Everything up to this sequence number was told or left out.
     cursor: i64,
+    /// What was committed when it came. Not all of that may be ready in the hub, but all of it is in the store: it has
+    /// not caught up before that is told.
+    latest: i64,
     until: Option<i64>,
     /// It has been at the head: from then on it must keep up.
     live: bool,
@@ -95,13 +98,14 @@ impl Subscriber {
         let hub = Arc::clone(&app.hub);
         let joined = hub.join();
         let head = hub.head.subscribe();
-        let latest = hub.committed.load(Ordering::SeqCst);
+        let latest = hub.committed();
         let now = Instant::now();
         let mut subscriber = Self {
             app,
             hub,
             query,
             cursor: latest,
+            latest,
             until,
             live: false,
             behind: false,
@@ -182,7 +186,8 @@ impl Subscriber {
 
     async fn step(&mut self) -> Option<()> {
         let head = *self.head.borrow_and_update();
-        let target = self.until.map_or(head.sequence, |until| until.min(head.sequence));
+        let latest = head.sequence.max(self.latest);
+        let target = self.until.map_or(latest, |until| until.min(latest));
         if head.ended || self.until.is_some_and(|until| self.cursor >= until) {
             self.ended = true;
             self.tell_position("end");

@@ -50,3 +50,20 @@ async fn it_goes_back_as_far_as_asked_and_says_when_it_has_caught_up() {
     let refused = request(&server, "last=many").send().await.unwrap();
     assert_eq!(refused.status(), 400);
 }
+
+#[tokio::test]
+async fn what_was_answered_is_told_before_it_says_that_it_has_caught_up() {
+    let server = Server::start().await;
+    // With somebody there the hub takes a moment to make a commit ready, and the answer does not wait for it.
+    let _there = Follower::start(&server, "").await;
+    for request in 0..10 {
+        let records: Vec<_> = (0..3_000)
+            .map(|n| log(&format!("log {request} {n}"), &json!({"flags": n})))
+            .collect();
+        keep(&server, "/v1/logs", &logs("svc", &records)).await;
+        assert_eq!(
+            told(&server, "last=2").await,
+            [format!("log {request} 2998"), format!("log {request} 2999")]
+        );
+    }
+}

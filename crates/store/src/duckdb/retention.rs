@@ -210,6 +210,9 @@ fn times() -> String {
 /// The cutoffs by age and by size.
 fn cutoffs(connection: &Connection, rules: &Retention, now: i64) -> Result<Cutoffs, StoreError> {
     let mut cutoffs = Cutoffs::by_age(rules, now);
+    if !may_pass_a_limit(connection, rules)? {
+        return Ok(cutoffs);
+    }
     let used = super::compact::sizes_live(connection)?.live_bytes() as f64;
     for rule in &rules.projects {
         let Some(limit) = rule.size_bytes else { continue };
@@ -239,6 +242,17 @@ fn cutoffs(connection: &Connection, rules: &Retention, now: i64) -> Result<Cutof
         cutoffs.at_least(moment);
     }
     Ok(cutoffs)
+}
+
+/// Whether all that the file and the recordings take, also what is removed and not yet free, is more than some limit by
+/// size. What of it is there only the places of all row groups tell: much to read, and to hold, while much comes in.
+fn may_pass_a_limit(connection: &Connection, rules: &Retention) -> Result<bool, StoreError> {
+    let limits = rules.projects.iter().filter_map(|rule| rule.size_bytes);
+    let Some(least) = limits.chain(rules.size_bytes).min() else {
+        return Ok(false);
+    };
+    let used = super::compact::sizes(connection)?.used_bytes();
+    Ok(used.saturating_add(recordings::size(connection, None)?.1) > least)
 }
 
 /// The moment before which as many records lie as are too many for `limit`.
