@@ -93,7 +93,12 @@ pub(super) fn index(
     (spans, logs, points): (&[&SpanEntry], &[LogEntry], &[PointEntry]),
     traces: &HashMap<TraceId, TraceSession>,
 ) -> Index {
-    let calls = calls(batches);
+    // Only points ask for calls, and most commits have none.
+    let calls = if points.is_empty() {
+        HashMap::new()
+    } else {
+        calls(batches)
+    };
     let entries = spans.iter().map(|entry| Entry::Span(entry));
     let entries = entries.chain(logs.iter().map(Entry::Log));
     let entries = entries.chain(points.iter().map(Entry::Point));
