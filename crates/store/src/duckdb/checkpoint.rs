@@ -1,4 +1,4 @@
-//! Checkpoints, and opening anew after the engine gave up.
+//! Checkpoints, and merging what they leave.
 //!
 //! A commit goes to the write-ahead log; a checkpoint brings the log into the file. The engine
 //! would do that within the commit that makes the log too long, so that one sender waits for it;
@@ -10,12 +10,10 @@
 //! that can be merged at once, while writers wait, for seconds and tens of seconds under load. So
 //! checkpoints merge nothing, and [`DuckDb::merge`] does when nothing comes, a little at a time.
 
-use super::open::{connect, wal_of};
-use super::{DuckDb, Writing, engine_error, lock, migrate, space};
+use super::open::wal_of;
+use super::{DuckDb, engine_error, lock, space};
 use crate::StoreError;
-use duckdb::Connection;
 use std::path::Path;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -26,8 +24,6 @@ const ROOM: u64 = 16 * MIB;
 const MIB: u64 = 1024 * 1024;
 /// Row groups are merged when nothing has come for so long.
 const QUIET: Duration = Duration::from_secs(10);
-/// Time between attempts to open a store that the engine gave up.
-const REOPEN: Duration = Duration::from_secs(1);
 
 /// What is to be merged, and whether it is time.
 #[derive(Debug)]
@@ -108,11 +104,11 @@ impl DuckDb {
         })
     }
 
-    /// Makes the checkpoint that is due, if one is.
-    pub(super) fn tend_file(&self) -> Result<(), StoreError> {
+    /// Makes the checkpoint that is due; false when none is.
+    pub(super) fn tend_file(&self) -> Result<bool, StoreError> {
         match &self.path {
-            Some(path) if space::size(&wal_of(path)) >= CHECKPOINT_AT => self.checkpoint(),
-            _ => Ok(()),
+            Some(path) if space::size(&wal_of(path)) >= CHECKPOINT_AT => self.checkpoint().map(|()| true),
+            _ => Ok(false),
         }
     }
 
@@ -121,6 +117,7 @@ impl DuckDb {
         let _keeping = lock(&self.keeping);
         self.checkpoint_kept()?;
         lock(&self.merging).owed += 1;
+        self.checkpoints.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -136,51 +133,17 @@ impl DuckDb {
                 ),
             });
         }
+        let began = Instant::now();
         let result = self.read(|connection| {
             connection
                 .execute_batch("CHECKPOINT")
                 .map_err(engine_error("bring the log into the file"))
         });
+        tracing::debug!(took = ?began.elapsed(), "the log was brought into the file");
         if let Err(StoreError::Lost { .. }) = &result {
             self.lost.store(true, Ordering::Release);
         }
         result
-    }
-
-    /// Opens the store anew where the engine gave it up; `Ok` when it is open.
-    pub(super) fn recover(&self, writing: &mut Writing) -> Result<(), StoreError> {
-        let Some(path) = self.path.as_deref().filter(|_| self.lost.load(Ordering::Acquire)) else {
-            return Ok(());
-        };
-        if let Some(tried) = writing.reopened
-            && tried.elapsed() < REOPEN
-        {
-            return Err(StoreError::Lost {
-                detail: "the engine closed the store; it is opened again in a moment".to_owned(),
-            });
-        }
-        writing.reopened = Some(Instant::now());
-        let reopened = self.reopen(writing, path);
-        match &reopened {
-            Ok(()) => tracing::warn!("the store was opened anew after the engine had given it up"),
-            Err(error) => tracing::error!(%error, "the store cannot be opened anew yet"),
-        }
-        reopened
-    }
-
-    fn reopen(&self, writing: &mut Writing, path: &Path) -> Result<(), StoreError> {
-        // Every connection must go before the file can be opened: two instances must never be.
-        let _shut = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-        let nowhere = || Connection::open_in_memory().map_err(engine_error("open the store"));
-        lock(&self.readers).clear();
-        writing.connection = nowhere()?;
-        *lock(&self.source) = nowhere()?;
-        let connection = connect(path, &self.options)?;
-        migrate::migrate(&connection, Some(path))?;
-        *lock(&self.source) = connection.try_clone().map_err(engine_error("open a reader"))?;
-        *writing = Writing::load(connection, &self.slots)?;
-        self.lost.store(false, Ordering::Release);
-        Ok(())
     }
 }
 
@@ -192,6 +155,7 @@ fn short_of(path: &Path, needed: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Writing;
     use super::*;
     use crate::{Options, Store};
 

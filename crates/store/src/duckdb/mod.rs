@@ -27,6 +27,7 @@ mod price;
 mod read;
 mod recent;
 mod recordings;
+mod reopen;
 mod retention;
 mod rows;
 mod runs;
@@ -70,7 +71,7 @@ use open::FILE;
 use slots::{Counter, Published, Slots};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -109,6 +110,10 @@ pub struct DuckDb {
     lost: AtomicBool,
     /// Held by who makes a checkpoint, or needs that none is made.
     keeping: Mutex<()>,
+    /// Held while old records are removed, by a connection that the gate does not know of.
+    removing: Mutex<()>,
+    /// Checkpoints since the file was opened.
+    checkpoints: AtomicU32,
     merging: Mutex<checkpoint::Merging>,
     /// Held by who makes a copy.
     copying: Mutex<()>,
@@ -183,6 +188,8 @@ impl DuckDb {
             gate: RwLock::default(),
             lost: AtomicBool::new(false),
             keeping: Mutex::default(),
+            removing: Mutex::default(),
+            checkpoints: AtomicU32::new(0),
             merging: Mutex::default(),
             copying: Mutex::default(),
             trouble: Mutex::default(),
@@ -560,7 +567,9 @@ impl Store for DuckDb {
     }
 
     fn tend(&self) -> Result<(), StoreError> {
-        self.tend_file()?;
+        if self.tend_file()? {
+            self.renew()?;
+        }
         self.sum_up()?;
         self.tend_row_groups()
     }

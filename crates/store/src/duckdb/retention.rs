@@ -120,6 +120,7 @@ impl DuckDb {
         if cutoffs.is_never() {
             return Ok(removed);
         }
+        let _removing = lock(&self.removing);
         // Temporary tables belong to a connection, so that one does all of it.
         let open = self
             .gate
