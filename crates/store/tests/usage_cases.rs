@@ -184,6 +184,54 @@ fn a_report_is_as_of_one_moment_while_others_write_and_sum_up() {
     assert_eq!(ask(&store, "from=0").totals.measures.calls, 40 * CALLS);
 }
 
+/// More traces than are remembered of those that came lately.
+const MANY: u128 = 120_000;
+
+#[test]
+fn a_run_that_grows_after_it_was_summed_up_stays_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || DuckDb::open(dir.path(), &meshscope_store::Options::default()).unwrap();
+    let start = NOW - 3 * HOUR;
+    let check = |store: &DuckDb, runs: u64, spans: u64| {
+        for _ in 0..2 {
+            let report = ask(store, "from=0&bucket=1h");
+            assert_eq!((report.totals.runs, report.totals.spans), (runs, spans));
+            store.sum_up_all().unwrap();
+        }
+    };
+    let store = open();
+    write(&store, vec![call(1, 1, start, None)]);
+    check(&store, 1, 1);
+    for from in (2..MANY + 2).step_by(20_000) {
+        write(
+            &store,
+            (from..from + 20_000).map(|n| call(n, 1, start, None)).collect(),
+        );
+    }
+    let (mut runs, mut spans) = (MANY as u64 + 1, MANY as u64 + 1);
+    check(&store, runs, spans);
+    let last = MANY + 2;
+    let grow = |store: &DuckDb, trace: u128, id: u64| {
+        write(store, vec![call(trace, id, start + id as i64 * SECOND, None)]);
+    };
+    // One that came just now, between others that are new.
+    for id in 2..5 {
+        write(&store, vec![call(last + u128::from(id), 1, start, None)]);
+        grow(&store, MANY + 1, id);
+        (runs, spans) = (runs + 1, spans + 2);
+        check(&store, runs, spans);
+    }
+    grow(&store, 1, 2);
+    spans += 1;
+    check(&store, runs, spans);
+    drop(store);
+    let store = open();
+    grow(&store, 1, 3);
+    write(&store, vec![call(last, 1, start, None)]);
+    (runs, spans) = (runs + 1, spans + 2);
+    check(&store, runs, spans);
+}
+
 #[test]
 fn a_session_that_is_named_late_is_the_only_one() {
     let store = DuckDb::in_memory().unwrap();

@@ -19,8 +19,16 @@ const HALF: usize = 7 << 13;
 pub(super) struct Traces {
     /// All of them; made with the first commit.
     all: Option<Filter>,
-    young: HashMap<TraceId, TraceSession>,
-    old: HashMap<TraceId, TraceSession>,
+    young: HashMap<TraceId, Lately>,
+    old: HashMap<TraceId, Lately>,
+}
+
+/// A trace that came lately.
+#[derive(Debug, Clone)]
+struct Lately {
+    session: TraceSession,
+    /// Sequence number before which it has no records; 0 when that is not known.
+    began: i64,
 }
 
 /// A trace of a commit.
@@ -28,6 +36,8 @@ pub(super) struct Traces {
 pub(super) struct Met {
     /// Whether records of it may be kept already.
     pub(super) kept: bool,
+    /// Sequence number before which those that are kept do not lie; 0 when that is not known.
+    began: i64,
     /// What those that are kept say of its session.
     before: TraceSession,
     /// What they and those of the commit say.
@@ -86,7 +96,8 @@ impl Traces {
         let mut unsure = Vec::new();
         for (trace_id, met) in &mut met {
             if let Some(known) = self.young.get(trace_id).or_else(|| self.old.get(trace_id)) {
-                met.learn_kept(known.clone());
+                met.learn_kept(known.session.clone());
+                met.began = known.began;
             } else if all.may_hold(hash(*trace_id)) {
                 unsure.push(*trace_id);
             }
@@ -100,9 +111,13 @@ impl Traces {
         Ok(met)
     }
 
-    /// Remembers the traces of a commit that was kept.
-    pub(super) fn keep(&mut self, met: HashMap<TraceId, Met>) {
+    /// Remembers the traces of a commit that was kept, the first of whose records has the sequence number
+    /// `first`. Returns the number before which none of the traces has records.
+    pub(super) fn keep(&mut self, met: HashMap<TraceId, Met>, first: i64) -> i64 {
+        let mut earliest = first;
         for (trace_id, met) in met {
+            let began = if met.kept { met.began } else { first };
+            earliest = earliest.min(began);
             if let Some(all) = &mut self.all
                 && !met.kept
             {
@@ -112,8 +127,10 @@ impl Traces {
                 std::mem::swap(&mut self.old, &mut self.young);
                 self.young.clear();
             }
-            self.young.insert(trace_id, met.session);
+            let session = met.session;
+            self.young.insert(trace_id, Lately { session, began });
         }
+        earliest
     }
 
     /// Forgets what removed records said of traces.

@@ -46,6 +46,16 @@ pub(super) fn is_long() -> String {
 pub(super) struct Summing {
     step: Option<Instant>,
     stale: Option<Instant>,
+    /// Sequence number before which no trace that got records since has any; not known of what came
+    /// before the store was opened.
+    earliest: Option<i64>,
+}
+
+impl Summing {
+    /// Takes in a commit before whose `earliest` number none of its traces has records.
+    pub(super) fn met(&mut self, earliest: i64) {
+        self.earliest = self.earliest.map(|known| known.min(earliest));
+    }
 }
 
 /// SQL of the hour that a moment lies in.
@@ -129,17 +139,19 @@ impl DuckDb {
             if let Err(StoreError::Lost { .. }) = &more {
                 self.lost.store(true, Ordering::Release);
             }
+            let took = started.elapsed();
             if !more? {
                 return Ok(());
             }
-            std::thread::sleep(started.elapsed());
+            tracing::debug!(?took, "a step of the sums was taken");
+            std::thread::sleep(took);
         }
     }
 
     /// Sums up all that is there: for those who do not wait until it is time.
     pub fn sum_up_all(&self) -> Result<(), StoreError> {
         self.written(|writing| {
-            writing.summing = Summing::default();
+            (writing.summing.step, writing.summing.stale) = (None, None);
             while writing.sum_up()? {}
             Ok(())
         })
@@ -172,11 +184,13 @@ impl Writing {
             connection,
             since,
             upto,
+            earliest: self.summing.earliest,
             renewed: None,
         };
         write::transaction(connection, DOING, || step.add())?;
         if upto == self.sequence {
             self.summing.step = Some(Instant::now());
+            self.summing.earliest = Some(i64::MAX);
         }
         Ok(upto < self.sequence)
     }
@@ -230,6 +244,7 @@ fn renew(connection: &Connection, upto: i64) -> Result<(), StoreError> {
         connection,
         since: upto,
         upto,
+        earliest: None,
         renewed: Some((first, last.saturating_add(HOUR - 1))),
     };
     step.plain()?;
@@ -244,6 +259,8 @@ struct Step<'a> {
     connection: &'a Connection,
     since: i64,
     upto: i64,
+    /// Sequence number before which none of the traces of those records has any, where it is known.
+    earliest: Option<i64>,
     /// The moments that the hours of `renewed` lie in: the engine leaves out what lies outside.
     renewed: Option<(i64, i64)>,
 }
@@ -263,6 +280,11 @@ impl Step<'_> {
             "DELETE FROM meta WHERE key = 'summed'; INSERT INTO meta VALUES ('summed', '{}')",
             self.upto
         ))
+    }
+
+    /// Sequence number before which the traces that are summed up have nothing.
+    fn earliest(&self) -> i64 {
+        self.earliest.unwrap_or(0).min(self.since + 1)
     }
 
     /// Condition on rows of the ledger: those that are to be summed up.
@@ -300,7 +322,8 @@ impl Step<'_> {
         self.execute(&format!(
             "CREATE OR REPLACE TEMP TABLE claimed AS SELECT * FROM usage WHERE claim AND {};
             CREATE OR REPLACE TEMP TABLE covering AS
-                SELECT DISTINCT trace_id FROM usage WHERE NOT claim AND trace_id IN (SELECT trace_id FROM claimed)
+                SELECT DISTINCT trace_id FROM usage WHERE NOT claim AND sequence >= {}
+                    AND trace_id IN (SELECT trace_id FROM claimed)
                 UNION SELECT DISTINCT trace_id FROM usage WHERE NOT claim AND sequence > {} AND sequence <= {}
                     AND trace_id IN (SELECT trace_id FROM open_claims);
             INSERT INTO claimed BY NAME SELECT * FROM open_claims
@@ -313,6 +336,7 @@ impl Step<'_> {
                 WHERE system <> 4 AND trace_id IN (SELECT trace_id FROM covering) GROUP BY ALL;
             DROP TABLE claimed; DROP TABLE covering",
             self.which(&hour),
+            self.earliest(),
             self.since,
             self.upto,
             read::sum_of("total_tokens"),
@@ -342,14 +366,19 @@ impl Step<'_> {
         ))
     }
 
+    /// Runs that grew are summed up anew. Of all runs only those are read that may have begun before.
     fn runs(&self) -> Result<(), StoreError> {
+        let Self { since, upto, .. } = self;
+        let from = self.earliest();
+        let forget = "DELETE FROM runs WHERE trace_id IN (SELECT trace_id FROM grown);";
         self.execute(&format!(
             "CREATE OR REPLACE TEMP TABLE grown AS SELECT DISTINCT trace_id FROM parts
-                WHERE spans > 0 AND sequence > {} AND sequence <= {};
-            DELETE FROM runs WHERE trace_id IN (SELECT trace_id FROM grown);
-            INSERT INTO runs BY NAME {} SEMI JOIN grown USING (trace_id) WHERE spans > 0 GROUP BY trace_id;
+                WHERE spans > 0 AND sequence > {since} AND sequence <= {upto};
+            {}
+            INSERT INTO runs BY NAME {RUNS} SEMI JOIN grown USING (trace_id)
+                WHERE spans > 0 AND sequence >= {from} GROUP BY trace_id;
             DROP TABLE grown",
-            self.since, self.upto, RUNS
+            if from <= *since { forget } else { "" },
         ))
     }
 }

@@ -84,7 +84,8 @@ impl Writing {
         let logs = fresh.logs.iter().map(|(entry, _)| *entry);
         let points = fresh.points.iter().map(|(entry, ..)| *entry);
         written.changes = changes(batches, after, fresh.spans, logs, points, &fresh.traces);
-        self.known.traces.keep(fresh.traces);
+        let earliest = self.known.traces.keep(fresh.traces, after + 1);
+        self.summing.met(earliest);
         Ok(written)
     }
 
