@@ -233,6 +233,22 @@ fn a_run_that_grows_after_it_was_summed_up_stays_one() {
 }
 
 #[test]
+fn a_run_whose_session_is_named_by_a_repeat_stays_one() {
+    let store = DuckDb::in_memory().unwrap();
+    let start = NOW - 3 * HOUR;
+    write(&store, vec![call(1, 1, start, None)]);
+    store.sum_up_all().unwrap();
+    write(&store, vec![call(2, 1, start, None)]);
+    write(&store, vec![call(1, 1, start, Some("chat"))]);
+    for n in 3..6 {
+        store.sum_up_all().unwrap();
+        write(&store, vec![call(n, 1, start, None)]);
+        let totals = ask(&store, "from=0&bucket=1h").totals;
+        assert_eq!((u128::from(totals.runs), u128::from(totals.spans)), (n, n));
+    }
+}
+
+#[test]
 fn a_session_that_is_named_late_is_the_only_one() {
     let store = DuckDb::in_memory().unwrap();
     let start = NOW - 3 * HOUR;

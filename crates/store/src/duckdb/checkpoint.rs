@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// Length of the log at which it is brought into the file.
 const CHECKPOINT_AT: u64 = 32 * MIB;
 /// Room that a checkpoint must have beside the length of the log.
-const ROOM: u64 = 16 * MIB;
+pub(super) const ROOM: u64 = 16 * MIB;
 const MIB: u64 = 1024 * 1024;
 /// Row groups are merged when nothing has come for so long.
 const QUIET: Duration = Duration::from_secs(10);
@@ -148,7 +148,7 @@ impl DuckDb {
 }
 
 /// Bytes that are free for the file at `path` to grow, where they are known to be fewer than `needed`.
-fn short_of(path: &Path, needed: u64) -> Option<u64> {
+pub(super) fn short_of(path: &Path, needed: u64) -> Option<u64> {
     let free = path.parent().and_then(space::free);
     free.filter(|free| *free < needed)
 }

@@ -25,8 +25,6 @@ pub(super) fn connect(path: &Path, options: &Options) -> Result<Connection, Stor
         // Checkpoints are ours, and so is when they merge row groups: see `checkpoint`.
         .and_then(|config| config.with("wal_autocheckpoint", "1TB"))
         .and_then(|config| config.with("max_vacuum_tasks", "0"))
-        // What was freed goes back to the system beside those who write.
-        .and_then(|config| config.with("allocator_background_threads", "true"))
         .map_err(engine_error(doing))?;
     Connection::open_with_flags(path, config).map_err(|error| refused(path, error.to_string()))
 }

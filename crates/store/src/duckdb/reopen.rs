@@ -4,8 +4,9 @@
 //! its columns lie, their least and greatest values), beside its limit and for as long as the file is
 //! open: 0.3 MB a checkpoint. Of an opened file it reads that only as it is asked for.
 
-use super::open::connect;
-use super::{DuckDb, Writing, engine_error, lock, migrate};
+use super::checkpoint::{ROOM, short_of};
+use super::open::{connect, wal_of};
+use super::{DuckDb, Writing, engine_error, lock, migrate, space};
 use crate::StoreError;
 use duckdb::Connection;
 use std::path::Path;
@@ -40,7 +41,10 @@ impl DuckDb {
             Ok(()) => tracing::warn!("the store was opened anew after the engine had given it up"),
             Err(error) => tracing::error!(%error, "the store cannot be opened anew yet"),
         }
-        reopened
+        // Whatever it is, it may be over when it is tried again.
+        reopened.map_err(|error| StoreError::Lost {
+            detail: error.to_string(),
+        })
     }
 
     fn reopen(&self, writing: &mut Writing, path: &Path) -> Result<(), StoreError> {
@@ -78,7 +82,8 @@ impl DuckDb {
             Err(TryLockError::Poisoned(shut)) => shut.into_inner(),
             Err(TryLockError::WouldBlock) => return Ok(false),
         };
-        if self.lost.load(Ordering::Acquire) {
+        // What came since the checkpoint is brought into the file as it closes.
+        if self.lost.load(Ordering::Acquire) || short_of(path, space::size(&wal_of(path)) + ROOM).is_some() {
             return Ok(true);
         }
         let began = Instant::now();

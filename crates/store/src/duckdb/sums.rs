@@ -190,10 +190,21 @@ impl Writing {
         write::transaction(connection, DOING, || step.add())?;
         if upto == self.sequence {
             self.summing.step = Some(Instant::now());
-            self.summing.earliest = Some(i64::MAX);
+            if !any_part_after(connection, upto)? {
+                self.summing.earliest = Some(i64::MAX);
+            }
         }
         Ok(upto < self.sequence)
     }
+}
+
+/// Whether there is more in the roll-up. What names the session of a trace and adds no record makes the rows of the
+/// trace anew with the number of the next one.
+fn any_part_after(connection: &Connection, upto: i64) -> Result<bool, StoreError> {
+    let sql = format!("SELECT count(*) > 0 FROM parts WHERE sequence > {upto}");
+    connection
+        .query_row(&sql, [], |row| row.get(0))
+        .map_err(engine_error("read the sums of usage"))
 }
 
 fn any_stale(connection: &Connection) -> Result<bool, StoreError> {
