@@ -28,13 +28,18 @@ impl DuckDb {
         let Some(path) = self.path.as_deref().filter(|_| self.lost.load(Ordering::Acquire)) else {
             return Ok(());
         };
-        if let Some(tried) = writing.reopened
-            && tried.elapsed() < REOPEN
-        {
-            return Err(StoreError::Lost {
-                detail: "the engine closed the store; it is opened again in a moment".to_owned(),
-            });
+        let later = || StoreError::Lost {
+            detail: "the engine closed the store; it is opened again in a moment".to_owned(),
+        };
+        if writing.reopened.is_some_and(|tried| tried.elapsed() < REOPEN) {
+            return Err(later());
         }
+        // Who removes old records has a connection of its own, which fails with its next statement.
+        let _removing = match self.removing.try_lock() {
+            Ok(removing) => removing,
+            Err(TryLockError::Poisoned(removing)) => removing.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(later()),
+        };
         writing.reopened = Some(Instant::now());
         let reopened = self.reopen(writing, path);
         match &reopened {
