@@ -524,6 +524,12 @@ async fn a_part_that_does_not_come_is_told_and_asked_for_again() {
     };
     block(&["*split_usage*"]).await;
     browser.page.goto(&server.studio).await.unwrap();
+    browser
+        .until(
+            "the rail",
+            "return document.querySelector(`a[href$='/usage']`) !== null",
+        )
+        .await;
     let usage = browser.page.find(By::Css("a[href$='/usage']")).await.unwrap();
     usage.click().await.unwrap();
     browser.sees("A part of the studio could not be downloaded").await;
